@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: MIT
+
+# vmitap_library(NAME SOURCES... [PUBLIC deps...] [PRIVATE deps...]): one room of the house.
+function(vmitap_library name)
+  cmake_parse_arguments(arg "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
+  add_library(${name} STATIC ${arg_SOURCES})
+  target_link_libraries(${name} PUBLIC ${arg_PUBLIC} PRIVATE vmitap_warnings ${arg_PRIVATE})
+endfunction()
+
+# vmitap_test(NAME SOURCES... [LIBS...] [LABELS...] [TIMEOUT s]): a GoogleTest program, one ctest entry
+# per test.
+function(vmitap_test name)
+  cmake_parse_arguments(arg "" "TIMEOUT" "SOURCES;LIBS;LABELS" ${ARGN})
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 120)
+  endif()
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE vmitap_warnings ${arg_LIBS} GTest::gtest GTest::gtest_main)
+  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60
+    PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABELS}")
+endfunction()
+
+# vmitap_fuzzer(NAME SOURCES... LIBS... CORPUS dir): built by the fuzz preset; ctest runs the seed
+# corpus and a few seconds of new inputs.
+function(vmitap_fuzzer name)
+  cmake_parse_arguments(arg "" "CORPUS" "SOURCES;LIBS" ${ARGN})
+  if(NOT VMITAP_BUILD_FUZZERS)
+    return()
+  endif()
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE vmitap_warnings ${arg_LIBS})
+  target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+  file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/corpus/${name})
+  add_test(NAME fuzz.${name}
+    COMMAND ${name} -max_total_time=10 -timeout=5 -rss_limit_mb=2048 -print_final_stats=1
+            ${CMAKE_BINARY_DIR}/corpus/${name} ${arg_CORPUS})
+  set_tests_properties(fuzz.${name} PROPERTIES LABELS fuzz TIMEOUT 120)
+endfunction()

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: MIT
+// The seam between vmitap and whatever runs the guest. Two implementations, both real: local/
+// (another Linux process) and xen/ (a domain). Everything above is the same code for both.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/handle.hpp"
+#include "base/ids.hpp"
+#include "base/result.hpp"
+#include "vmitap/control_abi.h"
+
+namespace vmitap::backend {
+
+struct GuestIdentity {
+  std::string backend;            // "local", "xen"
+  std::string name;               // what the user may call it by
+  std::uint64_t id = 0;           // PID or domid
+  std::string program;            // path of the executable, or the domain's kernel
+  std::uint64_t captured_by = 0;  // PID of the vmitap that captures it now, 0 if none
+};
+
+// An ELF object in the guest that holds triggers or marks, with a way to open its file as the guest
+// sees it (local: below /proc/PID/root).
+struct GuestModule {
+  std::uint32_t id = 0;
+  std::string path;       // as the guest names it
+  std::string host_path;  // as the host opens it
+  std::string build_id;   // lower-case hex, of the object that RUNS
+  std::uint64_t load_bias = 0;
+  GuestVirt start, end;
+};
+
+struct GuestSite {
+  bool is_trigger = false;
+  TriggerId id;              // triggers
+  std::uint32_t module = 0;  // GuestModule::id
+  GuestVirt descriptor;
+  GuestVirt variable;      // marks
+  std::uint64_t size = 0;  // marks: the variable's; triggers: the argument struct's
+  std::uint32_t line = 0;
+  std::string name;
+  std::vector<std::string> arguments;  // triggers: as written
+};
+
+struct GuestCatalog {
+  std::vector<GuestModule> modules;
+  std::vector<GuestSite> sites;
+};
+
+// Shared memory of an attached guest. Both spans live as long as the Guest. All bytes of guest_region
+// are the guest's to change at any time.
+struct Channel {
+  std::span<const std::byte> guest_region;
+  std::span<std::byte> host_region;
+};
+
+enum class ReadStatus : std::uint8_t { ok, unreadable };
+
+struct ReadRequest {
+  GuestVirt from;
+  std::span<std::byte> into;
+  ReadStatus status = ReadStatus::ok;  // out
+};
+
+struct ArmRequest {
+  TriggerId trigger;
+  bool sync = false;
+  std::uint32_t sample = 1;
+  std::uint32_t sync_timeout_us = 0;
+  std::vector<vmitap_fetch> inline_fetches;
+};
+
+// How ticks of the guest's clock (vmitap_slot_first.tsc) become times of this host.
+struct ClockMap {
+  // ns of CLOCK_MONOTONIC (Xen: system time) and of CLOCK_REALTIME at a tick.
+  [[nodiscard]] std::int64_t monotonic_ns(std::uint64_t ticks) const noexcept;
+  [[nodiscard]] std::int64_t realtime_ns(std::uint64_t ticks) const noexcept;
+
+  std::uint64_t base_ticks = 0;
+  std::int64_t base_monotonic_ns = 0;
+  std::int64_t base_realtime_ns = 0;
+  double ns_per_tick = 1.0;
+};
+
+// One guest. Thread rule: list() and arm() from the control thread; read(), pause(), unpause() from
+// one snapshot thread; the rest from the drain thread. Errors: Errc::guest_gone once it went.
+class Guest {
+ public:
+  virtual ~Guest() = default;
+
+  [[nodiscard]] virtual const GuestIdentity& identity() const = 0;
+  // What the guest offers to be watched. Needs no attach.
+  virtual Result<GuestCatalog> list() = 0;
+
+  // Takes the guest for this host alone: Errc::already_captured if another has it.
+  virtual Result<void> attach() = 0;
+  [[nodiscard]] virtual Channel channel() const = 0;
+  virtual Result<void> arm(const ArmRequest& request) = 0;
+  virtual Result<void> disarm(TriggerId trigger) = 0;
+  [[nodiscard]] virtual ClockMap clock() const = 0;
+  // Now, in ticks of the guest's clock.
+  [[nodiscard]] virtual std::uint64_t ticks() const noexcept = 0;
+
+  // Readable when the guest notifies. clear_doorbell() makes it unreadable again.
+  [[nodiscard]] virtual int doorbell() const = 0;
+  virtual void clear_doorbell() = 0;
+  // Makes every store that the guest's producers began before visible to loads after, and the other
+  // way round: what stands between "I sleep" and the last look at the rings.
+  virtual void fence() = 0;
+  // Wakes a producer that waits for vmitap_ring_control.sync_answered of this ring.
+  virtual void wake(RingIndex ring) = 0;
+
+  // Readable when the guest has something to say on the control channel or is gone.
+  [[nodiscard]] virtual int control() const = 0;
+  enum class ControlEvent : std::uint8_t { none, changed, gone };
+  virtual ControlEvent on_control() = 0;
+  // After `gone`: why, in words ("exited with status 3", "killed by signal 9", "exec'd /bin/true").
+  [[nodiscard]] virtual std::string epitaph() const = 0;
+
+  // Copies guest memory; each request says for itself whether it could. Never fails as a whole but
+  // for a guest that is gone, when each is unreadable.
+  virtual void read(std::span<ReadRequest> requests) noexcept = 0;
+
+ private:
+  friend class PauseGuard;
+  virtual Result<void> pause() = 0;
+  virtual void unpause() noexcept = 0;
+};
+
+// Owns one pause of a guest: the one way to pause. Made and destroyed on the same thread.
+class PauseGuard {
+ public:
+  static Result<PauseGuard> pause(Guest& guest);
+  PauseGuard(PauseGuard&& other) noexcept;
+  PauseGuard& operator=(PauseGuard&&) = delete;
+  ~PauseGuard();
+  void unpause() noexcept;  // early, once
+
+ private:
+  explicit PauseGuard(Guest& guest) noexcept : guest_(&guest) {}
+  Guest* guest_;
+};
+
+// "local:1234", "local:name", "1234" or "name" (local). The one factory that names backends.
+Result<std::unique_ptr<Guest>> open_guest(std::string_view name);
+
+struct Seen {
+  GuestIdentity identity;
+  std::string problem;  // why it cannot be listed further, empty if it can
+};
+// Every guest that can be seen from here.
+std::vector<Seen> seen_guests();
+
+}  // namespace vmitap::backend

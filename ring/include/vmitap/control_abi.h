@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * What guest and host say to each other beside the rings: who the guest is, which triggers and
+ * marks it has, what to capture. Locally each message is one packet of a SOCK_SEQPACKET socket on
+ * the abstract address "\0vmitap/guest/PID"; the kernel names the peer (SO_PEERCRED).
+ * Either side closes the socket to end the session; the guest then disables every trigger.
+ * A message is a vmitap_message followed by the body that its type names, then by a tail of
+ * (size - sizeof header - sizeof body) bytes where the body says so. At most VMITAP_MESSAGE_MAX.
+ */
+#ifndef VMITAP_CONTROL_ABI_H
+#define VMITAP_CONTROL_ABI_H
+
+#include "vmitap/ring_abi.h"
+
+#define VMITAP_CONTROL_MAGIC 0x4c544356u /* "VCTL" */
+#define VMITAP_CONTROL_ABI_VERSION 1u
+#define VMITAP_MESSAGE_MAX 65536u
+#define VMITAP_NAME_MAX 64u
+#define VMITAP_BUILD_ID_MAX 64u
+#define VMITAP_LOCAL_SOCKET_PREFIX "vmitap/guest/" /* abstract: a NUL stands before it, the PID behind */
+
+enum vmitap_message_type {
+	/* guest to host */
+	VMITAP_WELCOME = 1,	 /* at once after connect: vmitap_welcome */
+	VMITAP_MODULE = 2,	 /* vmitap_module, tail: path (no NUL) */
+	VMITAP_TRIGGER_SITE = 3, /* vmitap_site, tail: text, see vmitap_site */
+	VMITAP_MARK_SITE = 4,	 /* vmitap_site, tail: text */
+	VMITAP_LISTED = 5,	 /* no body; ends the answer to VMITAP_LIST */
+	VMITAP_ATTACHED = 6,	 /* no body; three descriptors: guest region, host region, eventfd */
+	VMITAP_DONE = 7,	 /* no body; ARM or DISARM took effect */
+	VMITAP_REFUSED = 8,	 /* vmitap_refused, answers ATTACH, ARM and DISARM */
+	VMITAP_CHANGED = 9,	 /* no body, unasked: an object was loaded or unloaded; LIST again */
+	/* host to guest */
+	VMITAP_LIST = 64,   /* no body */
+	VMITAP_ATTACH = 65, /* vmitap_attach */
+	VMITAP_ARM = 66,    /* vmitap_arm, tail: vmitap_fetch[fetch_count] for INLINE values */
+	VMITAP_DISARM = 67, /* vmitap_arm with only .trigger used */
+};
+
+struct vmitap_message {
+	vmitap_u32 type;
+	vmitap_u32 size; /* of the whole message, this header included */
+};
+
+struct vmitap_welcome {
+	vmitap_u32 magic;
+	vmitap_u32 abi_version;
+	vmitap_u32 pid; /* as the guest sees itself; the host believes SO_PEERCRED */
+	vmitap_u32 captured_by; /* PID of the attached host, or 0 */
+	char name[VMITAP_NAME_MAX]; /* $VMITAP_NAME or the program's name; NUL-padded */
+};
+
+/* An ELF object that holds triggers or marks. */
+struct vmitap_module {
+	vmitap_u32 id;
+	vmitap_u32 build_id_size; /* 0 if it has none */
+	vmitap_u64 load_bias;	  /* run-time address minus link-time address */
+	vmitap_u64 start;	  /* run-time address range [start, end) */
+	vmitap_u64 end;
+	vmitap_u8 build_id[VMITAP_BUILD_ID_MAX];
+};
+
+/*
+ * One place in the code: a VMITAP_TRIGGER or a VMITAP_MARK. address is the run-time address of its
+ * descriptor (guest-trigger's mark.h, trigger.h), from which DWARF gives its types.
+ * text: the name, a NUL, then for a trigger the arguments as written, separated by NULs.
+ */
+struct vmitap_site {
+	vmitap_u32 id; /* triggers: what vmitap_slot_first.trigger carries */
+	vmitap_u32 module;
+	vmitap_u64 address;
+	vmitap_u64 variable;   /* marks: run-time address of the variable; triggers: 0 */
+	vmitap_u64 size;       /* marks: its sizeof; triggers: sizeof the argument struct */
+	vmitap_u32 line;
+	vmitap_u32 arguments; /* triggers: how many */
+};
+
+struct vmitap_attach {
+	vmitap_u32 abi_version; /* VMITAP_CONTROL_ABI_VERSION */
+	vmitap_u32 reserved;
+};
+
+enum vmitap_refusal {
+	VMITAP_REFUSED_VERSION = 1,  /* detail: the version the guest speaks */
+	VMITAP_REFUSED_CAPTURED = 2, /* detail: PID of the host that captures already */
+	VMITAP_REFUSED_TRIGGER = 3,  /* no such trigger id */
+	VMITAP_REFUSED_MEMORY = 4,   /* detail: errno */
+	VMITAP_REFUSED_MESSAGE = 5,  /* malformed, out of range, or not allowed now */
+};
+
+struct vmitap_refused {
+	vmitap_u32 reason; /* enum vmitap_refusal */
+	vmitap_u32 detail;
+};
+
+#define VMITAP_ARM_SYNC 0x01u /* the firing thread waits for the host's answer */
+
+struct vmitap_arm {
+	vmitap_u32 trigger;
+	vmitap_u32 flags;	    /* VMITAP_ARM_* */
+	vmitap_u32 sample;	    /* fire one in so many; 0 and 1: each */
+	vmitap_u32 sync_timeout_us; /* how long SYNC waits at most */
+	vmitap_u32 fetch_count;	    /* at most VMITAP_FETCH_MAX */
+	vmitap_u32 reserved;
+};
+
+/*
+ * How to reach one value: where the way starts, the pointers it follows, the bytes it copies.
+ *   address = origin                           if base is VMITAP_FETCH_ADDRESS, hops may be 0
+ *   address = load8(arguments + origin) + add[0]   if base is VMITAP_FETCH_ARGUMENT, hops is 1 or more
+ *   each further hop:  address = load8(address) + add[i]
+ * (with ADDRESS every hop i in 0..hops-1 is such a step). Then size bytes at address are the value.
+ * base ARGUMENT with no hops: the value stands in the arguments themselves at origin.
+ */
+#define VMITAP_FETCH_ADDRESS 1u
+#define VMITAP_FETCH_ARGUMENT 2u
+#define VMITAP_FETCH_HOPS_MAX 7u
+#define VMITAP_FETCH_MAX 64u
+
+struct vmitap_fetch {
+	vmitap_u8 base;
+	vmitap_u8 hops;
+	vmitap_u16 reserved;
+	vmitap_u32 size;
+	vmitap_u64 origin;
+	vmitap_s64 add[VMITAP_FETCH_HOPS_MAX];
+};
+
+/*
+ * Payload of a record: the argument struct (vmitap_site.size bytes, laid out as DWARF says), then,
+ * if VMITAP_RECORD_INLINE is set: a u64 with bit i set where fetch i succeeded, then the values of
+ * all fetches back to back, unaligned, zeroes where one failed.
+ */
+
+VMITAP_ABI_ASSERT(sizeof(struct vmitap_message) == 8);
+VMITAP_ABI_ASSERT(sizeof(struct vmitap_welcome) == 16 + VMITAP_NAME_MAX);
+VMITAP_ABI_ASSERT(sizeof(struct vmitap_module) == 32 + VMITAP_BUILD_ID_MAX);
+VMITAP_ABI_ASSERT(sizeof(struct vmitap_site) == 40);
+VMITAP_ABI_ASSERT(sizeof(struct vmitap_refused) == 8);
+VMITAP_ABI_ASSERT(sizeof(struct vmitap_arm) == 24);
+VMITAP_ABI_ASSERT(sizeof(struct vmitap_fetch) == 72);
+
+#endif /* VMITAP_CONTROL_ABI_H */
