@@ -82,6 +82,9 @@ struct vmitap_slot_first {
 	vmitap_u8 payload[VMITAP_FIRST_PAYLOAD];
 };
 
+/* The sync ticket of a SYNC record: the low 32 bits of (its first slot's position + 1). Tickets are
+ * compared modulo 2^32: a is answered once (int32)(sync_answered - a) >= 0. */
+
 struct vmitap_slot_next {
 	vmitap_u32 commit;
 	vmitap_u8 payload[VMITAP_NEXT_PAYLOAD];
@@ -112,9 +115,10 @@ struct vmitap_ring_state {
 	vmitap_u64 head;	   /* next position to reserve */
 	vmitap_u64 drops;	   /* records dropped as the ring was full or they were too large; grows only */
 	vmitap_u32 owner;	   /* thread id or vCPU of the producer, 0 when the ring is free */
-	vmitap_u32 sync_abandoned; /* sync_answered value that a producer last gave up waiting for */
+	vmitap_u32 sync_abandoned; /* sync ticket that the producer last gave up waiting for */
 	vmitap_u64 sync_timeouts;  /* how often it did */
-	vmitap_u8 reserved[32];
+	vmitap_u32 sync_parked;	   /* 1: the producer sleeps until sync_answered changes and must be woken */
+	vmitap_u8 reserved[28];
 };
 
 /*
@@ -135,7 +139,7 @@ struct vmitap_host_header {
 struct vmitap_ring_control {
 	vmitap_u64 tail;	  /* next position the host will read; slots below it are free */
 	vmitap_u32 armed;	  /* changes when the host stops looking at this ring */
-	vmitap_u32 sync_answered; /* SYNC records of this ring answered so far, modulo 2^32; a futex locally */
+	vmitap_u32 sync_answered; /* sync ticket of the last SYNC record answered; a futex locally */
 	vmitap_u8 reserved[48];
 };
 
