@@ -8,16 +8,24 @@ function(vmitap_library name)
 endfunction()
 
 # vmitap_test(NAME SOURCES... [LIBS...] [LABELS...] [TIMEOUT s]): a GoogleTest program, one ctest entry
-# per test.
+# per test. Labels that mean something: "threads" is built under tsan (nothing else is), "long" takes
+# over ten seconds and is left out of asan and test-quick, "serial" tests run one at a time.
 function(vmitap_test name)
   cmake_parse_arguments(arg "" "TIMEOUT" "SOURCES;LIBS;LABELS" ${ARGN})
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 120)
   endif()
+  if(VMITAP_BUILD_FUZZERS OR (VMITAP_SANITIZE STREQUAL "thread" AND NOT "threads" IN_LIST arg_LABELS))
+    return()
+  endif()
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE vmitap_warnings ${arg_LIBS} GTest::gtest GTest::gtest_main)
+  set(serial FALSE)
+  if("serial" IN_LIST arg_LABELS)
+    set(serial TRUE)
+  endif()
   gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60
-    PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABELS}")
+    PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABELS}" RUN_SERIAL ${serial})
 endfunction()
 
 # vmitap_fuzzer(NAME SOURCES... LIBS... CORPUS dir): built by the fuzz preset; ctest runs the seed

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: MIT
+# The front door. Everything behind it is CMake; `make help` lists the doors.
+.DEFAULT_GOAL := all
+.PHONY: all demo test test-quick bench lint format clean help packages packages-test
+.SILENT:
+
+JOBS ?= $(shell nproc)
+
+all: packages ## build everything; the command is build/vmitap
+	cmake --preset release -DVMITAP_BUILD_TESTS=OFF
+	cmake --build build -j $(JOBS)
+
+demo: all ## see it work: TCP over lwIP, captured segment by segment (a minute after the build)
+	examples/lwip/demo.sh build
+
+test: packages-test ## everything that CI checks, under every preset (about 20 minutes)
+	tests/run-all.sh
+
+test-quick: packages-test ## the release preset's tests alone
+	cmake --preset release -DVMITAP_BUILD_TESTS=ON
+	cmake --build build -j $(JOBS)
+	ctest --preset release -LE long -j $(JOBS)
+
+bench: all ## Google Benchmark: ring, fire, encode, end to end
+	bench/run.sh build
+
+lint: packages-test ## clang-format, clang-tidy, layering
+	tests/lint/lint.sh
+
+format: packages-test ## rewrite the C++ sources as .clang-format wants them
+	git ls-files '*.cpp' '*.hpp' | xargs clang-format -i
+
+clean: ## remove the build folder
+	rm -rf build
+
+packages:
+	cmake/install-packages.sh build
+
+packages-test:
+	cmake/install-packages.sh build test
+
+help: ## this list
+	printf 'vmitap: see inside a running guest from outside.\n\n'
+	sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | sed 's/make all/make/' | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
