@@ -48,7 +48,7 @@ struct Enumerator {
 
 struct Type {
   Kind kind = Kind::void_;
-  std::string name;             // "int", "tcp_pcb", "u16_t"; empty if anonymous
+  std::string name;             // "int", "tcp_pcb", "u16_t"; empty if anonymous; C++ references: "&", "&&"
   std::uint64_t size = 0;       // bytes; 0 for void, function, flexible arrays, declarations
   bool is_signed = false;       // integer, enumeration, character
   bool is_declaration = false;  // record or enumeration without a definition
