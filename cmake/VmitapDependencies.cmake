@@ -18,6 +18,7 @@ target_include_directories(vmitap_concurrentqueue SYSTEM INTERFACE ${VMITAP_CONC
 if(VMITAP_BUILD_TESTS)
   find_package(GTest REQUIRED)
   include(GoogleTest)
+  find_package(Python3 REQUIRED COMPONENTS Interpreter)
 endif()
 if(VMITAP_BUILD_BENCH)
   find_package(benchmark REQUIRED)
