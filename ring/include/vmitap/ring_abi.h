@@ -82,9 +82,6 @@ struct vmitap_slot_first {
 	vmitap_u8 payload[VMITAP_FIRST_PAYLOAD];
 };
 
-/* The sync ticket of a SYNC record: the low 32 bits of (its first slot's position + 1). Tickets are
- * compared modulo 2^32: a is answered once (int32)(sync_answered - a) >= 0. */
-
 struct vmitap_slot_next {
 	vmitap_u32 commit;
 	vmitap_u8 payload[VMITAP_NEXT_PAYLOAD];
@@ -110,37 +107,51 @@ struct vmitap_guest_header {
 	vmitap_u64 ringless_drops;
 };
 
-/* One per ring, on a cache line of its own. Written by the ring's producer only. */
+/*
+ * Sync tickets: the ticket of a SYNC record is the position of its first slot, plus 1. It is answered
+ * once sync_answered >= ticket, and given up once sync_abandoned >= ticket.
+ */
+
+/*
+ * One per ring, written by its producer only. Two cache lines: the first changes with each record and
+ * the host does not look at it while records flow, the second changes rarely.
+ */
 struct vmitap_ring_state {
-	vmitap_u64 head;	   /* next position to reserve */
-	vmitap_u64 drops;	   /* records dropped as the ring was full or they were too large; grows only */
-	vmitap_u32 owner;	   /* thread id or vCPU of the producer, 0 when the ring is free */
-	vmitap_u32 sync_abandoned; /* sync ticket that the producer last gave up waiting for */
+	vmitap_u64 head;  /* next position to reserve */
+	vmitap_u64 drops; /* records dropped as the ring was full or they were too large; grows only */
+	vmitap_u8 reserved0[48];
+	vmitap_u64 sync_abandoned; /* highest sync ticket that the producer gave up waiting for */
 	vmitap_u64 sync_timeouts;  /* how often it did */
 	vmitap_u32 sync_parked;	   /* 1: the producer sleeps until sync_answered changes and must be woken */
-	vmitap_u8 reserved[28];
+	vmitap_u32 owner;	   /* thread id or vCPU of the producer, 0 when the ring is free */
+	vmitap_u8 reserved1[40];
 };
 
 /*
- * Active words: bit r of word r/64 is toggled by ring r's producer when it commits the first record
- * after the host armed the ring (vmitap_ring_control.armed took a new value). The host compares the
- * words with its own copy and so finds the rings that woke without looking at any idle one.
+ * Active words: bit r of word r/64 belongs to ring r. While it differs from the lowest bit of the
+ * ring's vmitap_ring_control.armed, the ring is armed: the host does not look at it. The producer's
+ * first commit after that makes them equal, which wakes the ring. The host so finds the rings that
+ * woke by comparing words, without looking at any idle ring.
  */
 
 /* Page 0 of the host region. */
 struct vmitap_host_header {
 	vmitap_u32 magic;
 	vmitap_u32 abi_version;
-	vmitap_u32 sleeping; /* 1: the host wants a notification for the next active toggle */
+	vmitap_u32 sleeping; /* 1: the host wants a notification when a ring wakes */
 	vmitap_u32 reserved;
 };
 
-/* One per ring, on a cache line of its own, from offset VMITAP_PAGE_SIZE of the host region on. */
+/*
+ * One per ring, from offset VMITAP_PAGE_SIZE of the host region on. Two cache lines, as the producer
+ * reads armed at each record and must not miss whenever the host publishes its tail.
+ */
 struct vmitap_ring_control {
-	vmitap_u64 tail;	  /* next position the host will read; slots below it are free */
-	vmitap_u32 armed;	  /* changes when the host stops looking at this ring */
-	vmitap_u32 sync_answered; /* sync ticket of the last SYNC record answered; a futex locally */
-	vmitap_u8 reserved[48];
+	vmitap_u64 tail; /* next position the host will read; slots below it are free */
+	vmitap_u8 reserved0[56];
+	vmitap_u64 sync_answered; /* highest sync ticket answered; locally its low half is a futex */
+	vmitap_u32 armed;	  /* takes a new value when the host stops looking at this ring */
+	vmitap_u8 reserved1[52];
 };
 
 VMITAP_ABI_ASSERT(sizeof(struct vmitap_slot_first) == VMITAP_SLOT_SIZE);
@@ -157,12 +168,16 @@ VMITAP_ABI_ASSERT(offsetof(struct vmitap_slot_next, payload) == 4);
 VMITAP_ABI_ASSERT(sizeof(struct vmitap_guest_header) == 64);
 VMITAP_ABI_ASSERT(offsetof(struct vmitap_guest_header, region_size) == 24);
 VMITAP_ABI_ASSERT(offsetof(struct vmitap_guest_header, ringless_drops) == 56);
-VMITAP_ABI_ASSERT(sizeof(struct vmitap_ring_state) == 64);
-VMITAP_ABI_ASSERT(offsetof(struct vmitap_ring_state, owner) == 16);
-VMITAP_ABI_ASSERT(offsetof(struct vmitap_ring_state, sync_timeouts) == 24);
+VMITAP_ABI_ASSERT(sizeof(struct vmitap_ring_state) == 128);
+VMITAP_ABI_ASSERT(offsetof(struct vmitap_ring_state, drops) == 8);
+VMITAP_ABI_ASSERT(offsetof(struct vmitap_ring_state, sync_abandoned) == 64);
+VMITAP_ABI_ASSERT(offsetof(struct vmitap_ring_state, sync_timeouts) == 72);
+VMITAP_ABI_ASSERT(offsetof(struct vmitap_ring_state, sync_parked) == 80);
+VMITAP_ABI_ASSERT(offsetof(struct vmitap_ring_state, owner) == 84);
 VMITAP_ABI_ASSERT(sizeof(struct vmitap_host_header) == 16);
-VMITAP_ABI_ASSERT(sizeof(struct vmitap_ring_control) == 64);
-VMITAP_ABI_ASSERT(offsetof(struct vmitap_ring_control, armed) == 8);
-VMITAP_ABI_ASSERT(offsetof(struct vmitap_ring_control, sync_answered) == 12);
+VMITAP_ABI_ASSERT(offsetof(struct vmitap_host_header, sleeping) == 8);
+VMITAP_ABI_ASSERT(sizeof(struct vmitap_ring_control) == 128);
+VMITAP_ABI_ASSERT(offsetof(struct vmitap_ring_control, sync_answered) == 64);
+VMITAP_ABI_ASSERT(offsetof(struct vmitap_ring_control, armed) == 72);
 
 #endif /* VMITAP_RING_ABI_H */
