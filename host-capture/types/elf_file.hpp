@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+// An ELF file of a guest: 64-bit, little-endian, linked. Nothing in it is trusted: headers are checked
+// against the file's size before libelf or libdw work with them, and nothing is mapped, as whoever owns
+// the file may truncate it at any time.
+#pragma once
+
+#include <gelf.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/handle.hpp"
+#include "base/ids.hpp"
+#include "base/result.hpp"
+
+namespace vmitap::types {
+
+// Not thread-safe (libelf is not).
+class ElfFile {
+ public:
+  // Errc::bad_file, Errc::io.
+  static Result<ElfFile> open(const std::string& path);
+
+  [[nodiscard]] const std::string& path() const noexcept { return path_; }
+  [[nodiscard]] int fd() const noexcept { return fd_.get(); }
+  [[nodiscard]] Elf* elf() const noexcept { return elf_.get(); }
+  [[nodiscard]] const std::string& build_id() const noexcept { return build_id_; }  // lower-case hex or empty
+  [[nodiscard]] bool has_debug_info() const noexcept { return has_debug_info_; }
+  // A section of debug information that this libelf cannot decompress.
+  [[nodiscard]] bool has_unknown_compression() const noexcept { return has_unknown_compression_; }
+
+  // What the loader puts at these addresses, before relocation. False if the file does not say.
+  bool read(LinkAddr address, std::span<std::byte> out) const;
+  // What the loader writes at these places without asking for any symbol, in the order asked for;
+  // 0 where it depends on one, or is not said.
+  [[nodiscard]] std::vector<std::uint64_t> read_pointers(std::span<const LinkAddr> addresses) const;
+
+ private:
+  struct End {
+    void operator()(Elf* elf) const noexcept { elf_end(elf); }
+  };
+
+  ElfFile(std::string path, Fd fd, Elf* elf) : path_(std::move(path)), fd_(std::move(fd)), elf_(elf) {}
+  Result<void> check_header();
+  Result<void> check_sections(std::uint64_t file_size);
+  void find_build_id();
+  [[nodiscard]] tl::unexpected<Error> bad(std::string hint) const;
+
+  std::string path_;
+  Fd fd_;
+  std::unique_ptr<Elf, End> elf_;  // before fd_ goes
+  std::string build_id_;
+  bool has_debug_info_ = false;
+  bool has_unknown_compression_ = false;
+};
+
+std::string to_hex(std::span<const std::byte> bytes);
+
+}  // namespace vmitap::types
