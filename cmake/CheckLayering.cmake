@@ -11,7 +11,7 @@ set(proto "vmitap/vmitap\\.pb\\.h")
 
 # What each room may include in quotes, besides files of its own folder.
 set(allow_ring "${ring_abi}|${ring_producer}|${ring_consumer}")
-set(allow_guest-trigger "${ring_abi}|${ring_producer}|${guest_public}")
+set(allow_guest-trigger "${ring_abi}|${ring_producer}|${guest_public}|vmitap/site\\.h")
 set(allow_netfront-hook "${guest_public}")
 set(allow_host-capture/base "base/.*")
 set(allow_host-capture/backend "${ring_abi}|(base|backend)/.*")

@@ -86,6 +86,7 @@ enum vmitap_refusal {
 	VMITAP_REFUSED_TRIGGER = 3,  /* no such trigger id */
 	VMITAP_REFUSED_MEMORY = 4,   /* detail: errno */
 	VMITAP_REFUSED_MESSAGE = 5,  /* malformed, out of range, or not allowed now */
+	VMITAP_REFUSED_SIZE = 6,     /* arguments and inline values exceed a record; detail: its payload, bytes */
 };
 
 struct vmitap_refused {

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: MIT */
+/* The agent: a thread of the guest that answers hosts on the control socket (control_abi.h). */
+#ifndef VMITAP_AGENT_H
+#define VMITAP_AGENT_H
+
+/* Makes the agent look at the registry again. Any thread; does nothing where no agent runs. */
+void vmitap_agent_wake(void);
+
+#endif /* VMITAP_AGENT_H */

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+#include "rings.h"
+
+#include <errno.h>
+#include <linux/membarrier.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "channel.h"
+
+bool vmitap_rings_membarrier;
+
+/* Initial-exec: found without a call, and without the allocation that a signal handler must not make. */
+static __thread struct vmitap_ring *mine __attribute__((tls_model("initial-exec")));
+
+static pthread_key_t leaving_thread;
+/* A word that is 1 here and 0 in a child, also in one of a bare clone(2), which runs no handler of ours. */
+static uint32_t *same_process;
+
+static void thread_ends(void *value)
+{
+	struct vmitap_ring *ring = value;
+
+	/* The destructor of another key may fire yet; that claims anew, and comes here once more. */
+	mine = NULL;
+	if (ring->channel == vmitap_load_relaxed(&vmitap_channel_current))
+		vmitap_producer_release(&ring->producer);
+}
+
+bool vmitap_rings_prepare(void)
+{
+	uint32_t *word = mmap(NULL, VMITAP_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (word == MAP_FAILED)
+		return false;
+	if (madvise(word, VMITAP_PAGE_SIZE, MADV_WIPEONFORK) || pthread_key_create(&leaving_thread, thread_ends)) {
+		munmap(word, VMITAP_PAGE_SIZE);
+		return false;
+	}
+	*word = 1;
+	same_process = word;
+	return true;
+}
+
+bool vmitap_rings_forked(void)
+{
+	bool firing = mine && mine->busy;
+
+	mine = NULL;
+	vmitap_store_relaxed(same_process, 1u);
+	return firing;
+}
+
+bool vmitap_rings_alive(void)
+{
+	return vmitap_load_relaxed(same_process) != 0;
+}
+
+static struct vmitap_ring *claim(struct vmitap_channel *channel)
+{
+	vmitap_u32 thread = (vmitap_u32)syscall(SYS_gettid);
+	struct vmitap_ring *before = mine;
+
+	for (uint32_t i = 0; i < VMITAP_RING_COUNT; i++) {
+		struct vmitap_ring *ring = &channel->rings[i];
+
+		if (!vmitap_producer_claim(&ring->producer, thread))
+			continue;
+		/* A signal handler may have fired, and claimed, in between: then that one is the thread's. */
+		if (!__atomic_compare_exchange_n(&mine, &before, ring, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+			vmitap_producer_release(&ring->producer);
+			return before;
+		}
+		pthread_setspecific(leaving_thread, ring);
+		return ring;
+	}
+	return NULL;
+}
+
+struct vmitap_ring *vmitap_rings_mine(struct vmitap_channel *channel)
+{
+	struct vmitap_ring *ring = mine;
+
+	return ring && ring->channel == channel ? ring : claim(channel);
+}
+
+void vmitap_rings_reap(struct vmitap_channel *channel)
+{
+	pid_t pid = getpid();
+
+	for (uint32_t i = 0; i < VMITAP_RING_COUNT; i++) {
+		struct vmitap_ring *ring = &channel->rings[i];
+		vmitap_u32 owner = vmitap_load_relaxed(&ring->producer.state->owner);
+
+		if (owner && syscall(SYS_tgkill, pid, owner, 0) && errno == ESRCH) {
+			vmitap_store_relaxed(&ring->busy, 0u);
+			vmitap_producer_release(&ring->producer);
+		}
+	}
+}
+
+void vmitap_rings_register(void)
+{
+	bool registered = syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
+
+	/* For the fence of a host that goes to sleep. */
+	syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED, 0, 0);
+	vmitap_store_relaxed(&vmitap_rings_membarrier, registered);
+}
+
+void vmitap_rings_look(struct vmitap_rings_busy *busy)
+{
+	const struct vmitap_channel *channel = vmitap_channel_current;
+
+	busy->channel = channel;
+	busy->rings = 0;
+	if (!channel)
+		return;
+	/* Pairs with vmitap_rings_enter(): a thread seen idle below finds the plan that stands now. */
+	if (vmitap_load_relaxed(&vmitap_rings_membarrier))
+		syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
+	else
+		vmitap_fence();
+	for (uint32_t i = 0; i < VMITAP_RING_COUNT; i++) {
+		busy->passes[i] = vmitap_load_acquire(&channel->rings[i].passes);
+		if (vmitap_load_acquire(&channel->rings[i].busy))
+			busy->rings |= (uint64_t)1 << i;
+	}
+}
+
+bool vmitap_rings_left(struct vmitap_rings_busy *busy)
+{
+	for (uint64_t left = busy->rings; left; left &= left - 1) {
+		uint32_t i = (uint32_t)__builtin_ctzll(left);
+		const struct vmitap_ring *ring = &busy->channel->rings[i];
+
+		/* Pairs with vmitap_rings_leave(). */
+		if (!vmitap_load_acquire(&ring->busy) || vmitap_load_acquire(&ring->passes) != busy->passes[i])
+			busy->rings &= ~((uint64_t)1 << i);
+	}
+	return !busy->rings;
+}
