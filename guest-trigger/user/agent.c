@@ -46,7 +46,8 @@ void vmitap_agent_wake(void)
 static void listen_anew(void)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int length = snprintf(address.sun_path + 1, sizeof(address.sun_path) - 1, VMITAP_LOCAL_SOCKET_PREFIX "%d", getpid());
+	int length = snprintf(address.sun_path + 1, sizeof(address.sun_path) - 1, "%s%d", VMITAP_LOCAL_SOCKET_PREFIX,
+			      getpid());
 	socklen_t size = (socklen_t)offsetof(struct sockaddr_un, sun_path) + 1 + (socklen_t)length;
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 

@@ -13,12 +13,14 @@ struct vmitap_descriptor vmitap_descriptor_keep(int fd)
 	struct vmitap_descriptor kept = { .fd = fd };
 	struct rlimit limit;
 	struct stat status;
-	int high;
+	int high = HIGH;
 
 	if (fd < 0)
 		return kept;
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur > 2 * HEADROOM) {
-		high = fcntl(fd, F_DUPFD_CLOEXEC, limit.rlim_cur > HIGH + HEADROOM ? HIGH : (int)limit.rlim_cur - HEADROOM);
+		if (limit.rlim_cur < HIGH + HEADROOM)
+			high = (int)limit.rlim_cur - HEADROOM;
+		high = fcntl(fd, F_DUPFD_CLOEXEC, high);
 		if (high >= 0) {
 			close(fd);
 			kept.fd = high;

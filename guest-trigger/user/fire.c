@@ -24,7 +24,8 @@ static bool wanted(struct vmitap_trigger_site *site)
 
 static bool goes_on(const struct vmitap_ring *ring, uint64_t ticket, uint32_t epoch)
 {
-	return !vmitap_sync_answered(&ring->producer, ticket) && vmitap_channel_epoch() == epoch && vmitap_rings_alive();
+	return !vmitap_sync_answered(&ring->producer, ticket) && vmitap_channel_epoch() == epoch &&
+	       vmitap_rings_alive();
 }
 
 static struct timespec deadline_in(uint32_t microseconds)
@@ -62,8 +63,8 @@ static void wait_for_host(struct vmitap_ring *ring, uint64_t ticket, uint32_t ep
 		if (!goes_on(ring, ticket, epoch))
 			break;
 		/* futex(2): this operation takes the time as a point of CLOCK_MONOTONIC. */
-		in_time = syscall(SYS_futex, vmitap_sync_futex(&ring->producer), FUTEX_WAIT_BITSET, seen, &deadline, NULL,
-				  FUTEX_BITSET_MATCH_ANY) == 0 ||
+		in_time = syscall(SYS_futex, vmitap_sync_futex(&ring->producer), FUTEX_WAIT_BITSET, seen, &deadline,
+				  NULL, FUTEX_BITSET_MATCH_ANY) == 0 ||
 			  errno != ETIMEDOUT;
 	}
 	vmitap_sync_unpark(&ring->producer, was);

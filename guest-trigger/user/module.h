@@ -22,7 +22,7 @@ struct vmitap_module_entry {
 	} segments[VMITAP_MODULE_SEGMENTS_MAX]; /* readable ones */
 };
 
-/* The object that holds the address; NULL if there is none or no memory is left. The entry is new, and the caller's. */
+/* The object that holds the address, as a new entry, the caller's; NULL if there is none or no memory. */
 struct vmitap_module_entry *vmitap_module_read(uint64_t address);
 void vmitap_module_free(struct vmitap_module_entry *module);
 

@@ -30,8 +30,8 @@ static void append(struct vmitap_outbox *outbox, const void *bytes, size_t size)
 	outbox->end += size;
 }
 
-void vmitap_outbox_put(struct vmitap_outbox *outbox, enum vmitap_message_type type, const void *body, size_t body_size,
-		       const void *tail, size_t tail_size)
+void vmitap_outbox_put(struct vmitap_outbox *outbox, enum vmitap_message_type type, const void *body,
+		       size_t body_size, const void *tail, size_t tail_size)
 {
 	struct vmitap_message header = { .type = type };
 

@@ -15,8 +15,8 @@ struct vmitap_outbox {
 };
 
 /* Appends a message of up to two parts; a tail beyond VMITAP_MESSAGE_MAX is cut. */
-void vmitap_outbox_put(struct vmitap_outbox *outbox, enum vmitap_message_type type, const void *body, size_t body_size,
-		       const void *tail, size_t tail_size);
+void vmitap_outbox_put(struct vmitap_outbox *outbox, enum vmitap_message_type type, const void *body,
+		       size_t body_size, const void *tail, size_t tail_size);
 static inline bool vmitap_outbox_empty(const struct vmitap_outbox *outbox)
 {
 	return outbox->begin == outbox->end;

@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <type_traits>
 
-#include "site.h"
+#include "object.h"
 
 namespace vmitap::detail {
 
@@ -236,7 +236,7 @@ template <class, class... Expressions>
 using arguments_of = arguments<value_of<Expressions>...>;
 
 template <class Arguments, std::size_t TextSize>
-struct trigger_descriptor {
+struct VMITAP_HIDDEN_ trigger_descriptor {
   vmitap_trigger_site site;
   Arguments* vmitap_args;
   char text[TextSize];

@@ -19,21 +19,22 @@
 
 #define VMITAP_MARK_(unique, text, ...) VMITAP_MARK_NAMED_(unique, text, __VA_ARGS__)
 
-#define VMITAP_MARK_INITIAL_(text_, ...)                                                                       \
-	{                                                                                                      \
-		{ VMITAP_SITE_ABI, 0, sizeof(text_), &(__VA_ARGS__), sizeof(__VA_ARGS__), __LINE__, 0, VMITAP_NULL_, VMITAP_NULL_ }, \
-			VMITAP_NULL_, text_                                                                               \
+#define VMITAP_MARK_INITIAL_(text_, ...)                                                               \
+	{                                                                                              \
+		{ VMITAP_SITE_ABI, 0, sizeof(text_), &(__VA_ARGS__), sizeof(__VA_ARGS__), __LINE__, 0, \
+		  VMITAP_NULL_, VMITAP_NULL_ },                                                        \
+			VMITAP_NULL_, text_                                                            \
 	}
 
 #ifndef __cplusplus
 
-#define VMITAP_MARK_NAMED_(unique, text_, ...)                                                              \
-	__extension__ static struct {                                                                       \
-		struct vmitap_mark_site site;                                                               \
-		__typeof__(__VA_ARGS__) *vmitap_type;                                                       \
-		char text[sizeof(text_)];                                                                   \
-	} vmitap_mark_here_##unique = VMITAP_MARK_INITIAL_(text_, __VA_ARGS__);                             \
-	static struct vmitap_mark_site *vmitap_mark_entry_##unique VMITAP_ATTRIBUTE_(used)                  \
+#define VMITAP_MARK_NAMED_(unique, text_, ...)                                             \
+	__extension__ static struct {                                                      \
+		struct vmitap_mark_site site;                                              \
+		__typeof__(__VA_ARGS__) *vmitap_type;                                      \
+		char text[sizeof(text_)];                                                  \
+	} vmitap_mark_here_##unique = VMITAP_MARK_INITIAL_(text_, __VA_ARGS__);            \
+	static struct vmitap_mark_site *vmitap_mark_entry_##unique VMITAP_ATTRIBUTE_(used) \
 		VMITAP_SECTION_(vmitap_marks) = &vmitap_mark_here_##unique.site
 
 #else
@@ -41,24 +42,26 @@
 #if defined(__cpp_constinit)
 #define VMITAP_CONSTINIT_ constinit
 #elif defined(__clang__)
-#define VMITAP_CONSTINIT_ [[clang::require_constant_initialization]]
+#define VMITAP_CONSTINIT_ VMITAP_ATTRIBUTE_(require_constant_initialization)
 #else
 #define VMITAP_CONSTINIT_ __constinit
 #endif
 
 /* The type is spelled outside of the struct, whose members would hide variables of their names. */
-#define VMITAP_MARK_NAMED_(unique, text_, ...)                                                        \
-	[[maybe_unused]] static __typeof__(__VA_ARGS__) *vmitap_mark_type_##unique = nullptr;         \
-	VMITAP_CONSTINIT_ static struct {                                                             \
-		vmitap_mark_site site;                                                                \
-		decltype(vmitap_mark_type_##unique) vmitap_type;                                      \
-		char text[sizeof(text_)];                                                             \
-	} vmitap_mark_here_##unique = VMITAP_MARK_INITIAL_(text_, __VA_ARGS__);                       \
-	[[maybe_unused]] static struct {                                                              \
-		static vmitap_mark_site *site() { return &vmitap_mark_here_##unique.site; }           \
-	} vmitap_mark_place_##unique;                                                                 \
-	[[maybe_unused]] static const void *const vmitap_mark_entry_##unique VMITAP_ATTRIBUTE_(used) = \
-		&::vmitap::detail::registrar<decltype(vmitap_mark_place_##unique)>::now
+#define VMITAP_MARK_NAMED_(unique, text_, ...)                                                  \
+	[[maybe_unused]] static __typeof__(__VA_ARGS__) *vmitap_mark_type_##unique = nullptr;   \
+	VMITAP_CONSTINIT_ static struct VMITAP_HIDDEN_ {                                        \
+		vmitap_mark_site site;                                                          \
+		decltype(vmitap_mark_type_##unique) vmitap_type;                                \
+		char text[sizeof(text_)];                                                       \
+	} vmitap_mark_here_##unique = VMITAP_MARK_INITIAL_(text_, __VA_ARGS__);                 \
+	[[maybe_unused]] static struct VMITAP_HIDDEN_ {                                         \
+		static vmitap_mark_site *site() { return &vmitap_mark_here_##unique.site; }     \
+	} vmitap_mark_place_##unique;                                                           \
+	static const ::vmitap::detail::reference vmitap_mark_entry_##unique                     \
+		VMITAP_ATTRIBUTE_(used) = {                                                     \
+			&::vmitap::detail::registrar<decltype(vmitap_mark_place_##unique)>::now \
+	}
 
 #endif
 

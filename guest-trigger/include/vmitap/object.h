@@ -48,6 +48,9 @@ VMITAP_ATTRIBUTE_(constructor, unused) static void vmitap_object_comes_(void)
 #else
 
 #define VMITAP_NULL_ nullptr
+/* Of types, and so of the statics that inline functions have of them. g++ makes the others unique in the
+ * process, and what holds such a symbol is never unloaded. */
+#define VMITAP_HIDDEN_ VMITAP_ATTRIBUTE_(visibility("hidden"))
 
 namespace vmitap::detail {
 
@@ -57,11 +60,16 @@ inline void enlist(vmitap_mark_site *site) { vmitap_register_marks(&site, &site 
 // Whoever names registrar<Place>::now registers Place::site() when its object is loaded. (A pointer
 // as the template's argument would say the same; clang 14 with -g loses statics of inline functions so.)
 template <class Place>
-struct registrar {
+struct VMITAP_HIDDEN_ registrar {
   struct registration {
     registration() { enlist(Place::site()); }
   };
   static inline registration now{};
+};
+
+// Names a registrar at namespace scope.
+struct VMITAP_HIDDEN_ reference {
+  const void *to;
 };
 
 }  // namespace vmitap::detail

@@ -44,20 +44,20 @@
 /* An array does not survive the comma operator as such; everything else does (clang: but for _Atomic). */
 #define VMITAP_RVALUE_(a) __typeof__(((void)0, (a)))
 #ifdef __clang__
-#define VMITAP_IS_ARRAY_(a)                                                    \
-	(!__builtin_types_compatible_p(__typeof__(a), VMITAP_RVALUE_(a)) &&   \
+#define VMITAP_IS_ARRAY_(a)                                                 \
+	(!__builtin_types_compatible_p(__typeof__(a), VMITAP_RVALUE_(a)) && \
 	 !__builtin_types_compatible_p(__typeof__(a), _Atomic(VMITAP_RVALUE_(a))))
 #else
 #define VMITAP_IS_ARRAY_(a) (!__builtin_types_compatible_p(__typeof__(a), VMITAP_RVALUE_(a)))
 #endif
 #define VMITAP_NO_ARRAY_(a) __builtin_choose_expr(VMITAP_IS_ARRAY_(a), (char)0, ((void)0, (a)))
 /* The bytes of a: an array's own, or those of a copy. Evaluates a once. */
-#define VMITAP_BYTES_(a)                                                                              \
-	((const void *)(uintptr_t)__builtin_choose_expr(                                              \
+#define VMITAP_BYTES_(a)                                 \
+	((const void *)(uintptr_t)__builtin_choose_expr( \
 		VMITAP_IS_ARRAY_(a), (a), ((__typeof__(VMITAP_NO_ARRAY_(a))[1]){ VMITAP_NO_ARRAY_(a) })))
 
 #define VMITAP_MEMBER_(i, a) __typeof__(a) arg##i;
-#define VMITAP_COPY_(i, a)                                                                                        \
+#define VMITAP_COPY_(i, a)                                                                                         \
 	__builtin_memcpy(vmitap_values + __builtin_offsetof(__typeof__(*vmitap_trigger_here.vmitap_args), arg##i), \
 			 VMITAP_BYTES_(a), sizeof(a));
 
@@ -81,7 +81,7 @@
 			/* Keeps the entry exactly where this code is kept. */                                 \
 			__asm__ volatile("" : : "m"(vmitap_trigger_entry));                                    \
 			VMITAP_EACH_##n(VMITAP_COPY_, __VA_ARGS__)                                             \
-			vmitap_fire(&vmitap_trigger_here.site, n ? vmitap_values : 0);                                 \
+			vmitap_fire(&vmitap_trigger_here.site, n ? vmitap_values : 0);                         \
 		}                                                                                              \
 	} while (0)
 
@@ -93,19 +93,20 @@
 
 #define VMITAP_TRIGGER_HERE_(n, text_, ...)                                                                    \
 	do {                                                                                                   \
-		using vmitap_arguments = ::vmitap::detail::arguments_of<void VMITAP_EACH_##n(VMITAP_TYPE_, __VA_ARGS__)>;   \
-		static ::vmitap::detail::trigger_descriptor<vmitap_arguments, sizeof(text_)> vmitap_trigger_here = {       \
-			{ 0, VMITAP_SITE_ABI, n, n ? sizeof(vmitap_arguments) : 0, sizeof(text_), __LINE__, 0, 0, 0,   \
-			  nullptr, nullptr, nullptr },                                                         \
-			nullptr,                                                                               \
-			text_                                                                                  \
-		};                                                                                             \
+		using vmitap_arguments =                                                                       \
+			::vmitap::detail::arguments_of<void VMITAP_EACH_##n(VMITAP_TYPE_, __VA_ARGS__)>;       \
+		static ::vmitap::detail::trigger_descriptor<vmitap_arguments, sizeof(text_)>                   \
+			vmitap_trigger_here = { { 0, VMITAP_SITE_ABI, n, n ? sizeof(vmitap_arguments) : 0,     \
+						  sizeof(text_), __LINE__, 0, 0, 0, nullptr, nullptr,          \
+						  nullptr },                                                   \
+						nullptr,                                                       \
+						text_ };                                                       \
 		struct vmitap_trigger_place {                                                                  \
 			static vmitap_trigger_site *site() { return &vmitap_trigger_here.site; }               \
 		};                                                                                             \
 		static_cast<void>(&::vmitap::detail::registrar<vmitap_trigger_place>::now);                    \
 		if (VMITAP_TRIGGER_ARMED_)                                                                     \
-			::vmitap::detail::fire<vmitap_arguments VMITAP_EACH_##n(VMITAP_PASSED_, __VA_ARGS__)>(         \
+			::vmitap::detail::fire<vmitap_arguments VMITAP_EACH_##n(VMITAP_PASSED_, __VA_ARGS__)>( \
 				&vmitap_trigger_here.site VMITAP_EACH_##n(VMITAP_VALUE_, __VA_ARGS__));        \
 	} while (false)
 
