@@ -66,7 +66,7 @@ std::optional<Descriptor> parse(Dwarf_Die variable, std::string_view pointer_nam
       result.variable = LinkAddr{*address + site->offset + field->offset};
     }
   }
-  if (const char* file = dwarf_decl_file(&variable)) result.file = printable(file);
+  result.file = source_file(variable);
   int line = 0;
   if (dwarf_decl_line(&variable, &line) == 0 && line > 0) result.line = static_cast<std::uint32_t>(line);
   return result;

@@ -3,6 +3,8 @@
 
 #include <cstddef>
 
+#include "base/printable.hpp"
+
 namespace vmitap::types::dwarf {
 namespace {
 
@@ -10,23 +12,6 @@ constexpr std::size_t kNameMax = 1 << 16;
 constexpr int kPeelMax = 256;
 
 bool is_signed_form(unsigned form) { return form == DW_FORM_sdata || form == DW_FORM_implicit_const; }
-
-// Length of the well-formed UTF-8 sequence that `text` starts with, 0 if there is none (RFC 3629).
-std::size_t utf8_length(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char first = byte(0);
-  if (first < 0x80) return 1;
-  const std::size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-  if (first < 0xc2 || first > 0xf4 || text.size() < length) return 0;
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xc0) != 0x80) return 0;
-  }
-  const unsigned char second = byte(1);
-  const bool overlong = (first == 0xe0 && second < 0xa0) || (first == 0xf0 && second < 0x90);
-  const bool surrogate = first == 0xed && second >= 0xa0;
-  const bool too_large = first == 0xf4 && second >= 0x90;
-  return overlong || surrogate || too_large ? 0 : length;
-}
 
 std::optional<std::uint64_t> constant(Dwarf_Attribute& attribute) {
   if (is_signed_form(dwarf_whatform(&attribute))) {
@@ -81,26 +66,31 @@ std::optional<Dwarf_Die> type_of(Dwarf_Die& die) {
   Dwarf_Die result;
   if (dwarf_attr_integrate(&die, DW_AT_type, &memory) == nullptr) return std::nullopt;
   if (dwarf_formref_die(&memory, &result) == nullptr) return std::nullopt;
+  // What stands in a type unit may be represented here by an entry of its own (5.7.1).
+  if (has(result, DW_AT_signature)) return reference(result, DW_AT_signature);
   return result;
 }
 
-std::string printable(std::string_view raw) {
-  raw = raw.substr(0, kNameMax);
-  std::string text;
-  text.reserve(raw.size());
-  while (!raw.empty()) {
-    std::size_t length = utf8_length(raw);
-    const auto first = static_cast<unsigned char>(raw[0]);
-    if (length == 0 || first < 0x20 || first == 0x7f) {
-      text += '?';
-      length = 1;
-    } else {
-      text += raw.substr(0, length);
-    }
-    raw.remove_prefix(length);
+std::string source_file(Dwarf_Die& die) {
+  // Not dwarf_decl_file: it aborts where the line table cannot be read.
+  Dwarf_Attribute memory;
+  if (dwarf_attr_integrate(&die, DW_AT_decl_file, &memory) == nullptr) return {};
+  Dwarf_Word number = 0;
+  Dwarf_Die unit;
+  Dwarf_Half version = 0;
+  if (dwarf_formudata(&memory, &number) != 0 ||
+      dwarf_cu_die(memory.cu, &unit, &version, nullptr, nullptr, nullptr, nullptr, nullptr) == nullptr) {
+    return {};
   }
-  return text;
+  Dwarf_Files* files = nullptr;
+  std::size_t count = 0;
+  if (dwarf_getsrcfiles(&unit, &files, &count) != 0 || number >= count) return {};
+  if (version < 5 && number == 0) return {};  // "no file" (DWARF 4, 2.14)
+  const char* path = dwarf_filesrc(files, number, nullptr, nullptr);
+  return path == nullptr ? std::string{} : printable(path);
 }
+
+std::string printable(std::string_view raw) { return vmitap::printable(raw.substr(0, kNameMax)); }
 
 std::optional<std::uint64_t> member_offset(Dwarf_Die& member) {
   Dwarf_Attribute memory;

@@ -30,8 +30,10 @@ std::optional<Dwarf_Die> reference(Dwarf_Die& die, unsigned attribute);
 // long as the session, and as hostile as the file.
 std::string_view raw_name(Dwarf_Die& die);
 std::optional<Dwarf_Die> type_of(Dwarf_Die& die);
+// Where it is declared; empty if nobody says.
+std::string source_file(Dwarf_Die& die);
 
-// Names go into protobuf strings and to terminals: invalid UTF-8 and control characters become '?'.
+// Names go into protobuf strings and to terminals (base/printable.hpp); their length is bounded here.
 std::string printable(std::string_view raw);
 
 // Bytes from the start of the record, if they are constant (2.19, 5.7.6).

@@ -177,7 +177,7 @@ class IndexBuilder {
   void note_type(Dwarf_Die& die) {
     const ScopeId scope = current_scope();
     if (scope != 0) index_.enclosed_.emplace_back(key(die), scope);
-    if (raw_name(die).empty() || flag(die, DW_AT_declaration)) return;
+    if (raw_name(die).empty() || flag(die, DW_AT_declaration) || has(die, DW_AT_signature)) return;
     if (has(die, DW_AT_specification)) {
       out_of_line_.push_back(die);
     } else if (levels_.back().is_local) {

@@ -61,10 +61,15 @@ std::optional<Member> TypeReader::member(Dwarf_Die& die, bool in_union) {
   return result;
 }
 
+TypeId TypeReader::strip(TypeId id) const {
+  while (types_[id].kind == Kind::typedef_) id = types_[id].target;  // link() builds bottom up: no loops
+  return id;
+}
+
 std::optional<Member> TypeReader::base_class(Dwarf_Die& die) {
   Member result;
   result.type = type_used_by(die);
-  result.name = types_[result.type].name;
+  result.name = types_[strip(result.type)].name;
   result.is_base = true;
   result.is_virtual_base =
       number(die, DW_AT_virtuality).value_or(DW_VIRTUALITY_none) == DW_VIRTUALITY_virtual;
@@ -86,8 +91,7 @@ void TypeReader::read_enumeration(Dwarf_Die& die, TypeId id) {
     return true;
   });
   const TypeId underlying = type_used_by(die);
-  TypeId plain = underlying;
-  while (types_[plain].kind == Kind::typedef_) plain = types_[plain].target;  // built bottom up: no loops
+  const TypeId plain = strip(underlying);
   Type& type = types_[id];
   type.enumerators = std::move(enumerators);
   type.target = underlying;

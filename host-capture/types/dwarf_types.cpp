@@ -230,9 +230,7 @@ TypeId TypeReader::record_or_enumeration(Dwarf_Die& die, int tag) {
   Dwarf_Die definition = die;
   bool is_declaration = flag(die, DW_AT_declaration);
   if (is_declaration) {
-    auto found = reference(die, DW_AT_signature);
-    if (!found || flag(*found, DW_AT_declaration)) found = index_.definition_of(die);
-    if (found && (is_record(dwarf_tag(&*found)) || dwarf_tag(&*found) == DW_TAG_enumeration_type)) {
+    if (const auto found = index_.definition_of(die)) {
       definition = *found;
       is_declaration = false;
       tag = dwarf_tag(&definition);

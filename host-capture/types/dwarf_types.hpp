@@ -37,6 +37,7 @@ class TypeReader {
   // Unnamed and derived types that are equal are one type.
   TypeId intern(Type type);
   TypeId add(Type type);
+  [[nodiscard]] TypeId strip(TypeId id) const;
 
   // dwarf_members.cpp
   void read_record(Dwarf_Die& die, TypeId id);

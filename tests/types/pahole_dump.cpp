@@ -24,7 +24,11 @@ nlohmann::json describe(const Catalog& catalog, const vmitap::types::Type& recor
     if (member.bit_size != 0)
       entry.update({{"bit_offset", member.bit_offset}, {"bit_size", member.bit_size}});
     if (member.is_base) entry["base"] = member.is_virtual_base ? "virtual" : "plain";
-    const auto& type = catalog[catalog.strip(member.type)];
+    auto held = catalog.strip(member.type);
+    while (catalog[held].kind == Kind::array) held = catalog.strip(catalog[held].target);
+    const auto& type = catalog[held];
+    if (type.kind == Kind::record && type.members.empty() && type.size == 1) entry["empty"] = true;
+    if (type.kind == Kind::opaque && type.name == "pointer to member") entry["to_member"] = true;
     if (type.kind == Kind::record && type.name.empty()) entry["members"] = describe(catalog, type)["members"];
     members.push_back(std::move(entry));
   }
