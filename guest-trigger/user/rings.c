@@ -93,7 +93,7 @@ void vmitap_rings_reap(struct vmitap_channel *channel)
 
 	for (uint32_t i = 0; i < VMITAP_RING_COUNT; i++) {
 		struct vmitap_ring *ring = &channel->rings[i];
-		vmitap_u32 owner = vmitap_load_relaxed(&ring->producer.state->owner);
+		vmitap_u32 owner = vmitap_producer_owner(&ring->producer);
 
 		if (owner && syscall(SYS_tgkill, pid, owner, 0) && errno == ESRCH) {
 			vmitap_store_relaxed(&ring->busy, 0u);

@@ -59,6 +59,7 @@ struct vmitap_producer {
 	vmitap_u64 tail;       /* control->tail as last looked at */
 	vmitap_u64 lost;       /* drops not yet told in a record */
 	vmitap_u32 armed_seen; /* control->armed that was last answered with a wake */
+	vmitap_u32 owner;      /* who holds the ring, 0 if nobody */
 	vmitap_u32 open;       /* records between reserve and commit: more than 1 when nested */
 };
 
@@ -177,20 +178,27 @@ static inline bool vmitap_producer_claim(struct vmitap_producer *producer, vmita
 {
 	struct vmitap_ring_state *const state = producer->state;
 
-	if (vmitap_load_relaxed(&state->owner) != 0 || !vmitap_cmpxchg_acquire(&state->owner, 0, owner))
+	if (vmitap_load_relaxed(&producer->owner) != 0 || !vmitap_cmpxchg_acquire(&producer->owner, 0, owner))
 		return false;
 	/* Acquire: with Consumer::publish in ring_consumer.hpp, which comes after the owner was read. */
 	if (vmitap_load_acquire(&producer->control->tail) != vmitap_load_relaxed(&state->head)) {
-		vmitap_store_release(&state->owner, 0u);
+		vmitap_store_release(&producer->owner, 0u);
 		return false;
 	}
+	vmitap_store_relaxed(&state->owner, owner);
 	producer->open = 0;
 	return true;
 }
 
+/* Who holds the ring, 0 if nobody. (vmitap_ring_state.owner stays, for the records that he left.) */
+static inline vmitap_u32 vmitap_producer_owner(const struct vmitap_producer *producer)
+{
+	return vmitap_load_relaxed(&producer->owner);
+}
+
 static inline void vmitap_producer_release(struct vmitap_producer *producer)
 {
-	vmitap_store_release(&producer->state->owner, 0u);
+	vmitap_store_release(&producer->owner, 0u);
 }
 
 static inline void vmitap_local_add(vmitap_u64 *counter, vmitap_u64 amount)

@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: MIT
+// Compiles, or the build fails.
+#include "vmitap/barrier.h"
+#include "vmitap/control_abi.h"
+#include "vmitap/ring_consumer.hpp"
+#include "vmitap/ring_producer.h"

@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: MIT
+// Threads and processes against one consumer, with the real fence and the real doorbell. Every record
+// is numbered, and in the end produced = consumed + dropped.
+#include <gtest/gtest.h>
+#include <linux/membarrier.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <csignal>
+#include <cstdlib>
+#include <thread>
+
+#include "region.hpp"
+
+namespace vmitap::ring::test {
+namespace {
+
+long membarrier(int command) { return ::syscall(SYS_membarrier, command, 0, 0); }
+
+class Doorbell {
+ public:
+  Doorbell() : fd_(::eventfd(0, EFD_NONBLOCK)) {}
+  Doorbell(const Doorbell&) = delete;
+  Doorbell& operator=(const Doorbell&) = delete;
+  ~Doorbell() { ::close(fd_); }
+  void ring() const { EXPECT_EQ(::eventfd_write(fd_, 1), 0); }
+  // False: nobody rang for so long that nobody will.
+  [[nodiscard]] bool wait() const {
+    pollfd poll{.fd = fd_, .events = POLLIN, .revents = 0};
+    if (::poll(&poll, 1, 30'000) != 1) return false;
+    eventfd_t count;
+    return ::eventfd_read(fd_, &count) == 0;
+  }
+
+ private:
+  int fd_;
+};
+
+// A payload of varying size that holds its number in every word.
+std::vector<std::uint64_t> numbered(std::uint64_t number) {
+  return std::vector<std::uint64_t>(1 + number % 30, number);
+}
+
+bool is_numbered(const Record& record, std::uint64_t& number) {
+  std::vector<std::uint64_t> words(record.payload.size() / 8);
+  std::memcpy(words.data(), record.payload.data(), words.size() * 8);
+  if (words.empty()) return false;
+  number = words[0];
+  return words == numbered(number);
+}
+
+struct Received {
+  explicit Received(std::size_t rings) : next(rings) {}
+  void operator()(const Record& record) {
+    std::uint64_t number = 0;
+    if (!is_numbered(record, number) || number < next[record.ring]) {
+      ++bad;
+      return;
+    }
+    // A gap is what the ring says it lost before this record.
+    if (number - next[record.ring] != record.lost) ++bad;
+    next[record.ring] = number + 1;
+    ++records;
+  }
+  std::vector<std::uint64_t> next;
+  std::uint64_t records = 0;
+  std::uint64_t bad = 0;
+};
+
+// The host of one capture: drains, sleeps on the doorbell when there is nothing, until `finished`.
+template <class Fence>
+bool host_loop(Consumer& consumer, const Doorbell& doorbell, Received& received,
+               const std::atomic<bool>& finished, const Fence& fence) {
+  for (;;) {
+    const bool last = finished.load(std::memory_order_acquire);
+    if (consumer.drain(256, received) > 0) continue;
+    if (last) return true;
+    consumer.prepare_sleep();
+    fence();
+    const bool rung = consumer.pending() || doorbell.wait();
+    consumer.cancel_sleep();
+    if (!rung) return false;
+  }
+}
+
+struct Producing {
+  std::uint64_t produced = 0;
+  std::uint64_t dropped = 0;
+};
+
+// Pauses now and then, so that the host falls asleep in between.
+Producing produce(vmitap_producer& producer, std::uint64_t count, const Doorbell& doorbell, bool fenced) {
+  Producing result;
+  for (std::uint64_t number = 0; number < count; ++number) {
+    const auto words = numbered(number);
+    vmitap_record record;
+    if (vmitap_reserve(&producer, &record, static_cast<std::uint32_t>(words.size() * 8))) {
+      vmitap_write(&record, words.data(), static_cast<std::uint32_t>(words.size() * 8));
+      vmitap_publish(&record, 1, 0, number);
+      if (vmitap_announce(&producer, fenced)) doorbell.ring();
+      ++result.produced;
+    } else {
+      ++result.dropped;
+    }
+    if (number % 64 == 0) ::sched_yield();
+  }
+  return result;
+}
+
+void threads_against_one_host(std::uint32_t threads, std::uint64_t count, bool fenced) {
+  Regions regions(threads, 256);
+  Consumer consumer = regions.open();
+  Received received(threads);
+  Doorbell doorbell;
+  std::atomic<bool> finished{false};
+  std::atomic<std::uint32_t> running{threads};
+  std::vector<Producing> results(threads);
+  if (!fenced) {
+    ASSERT_EQ(membarrier(MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED), 0);
+  }
+
+  std::vector<std::thread> guests;
+  for (std::uint32_t ring = 0; ring < threads; ++ring) {
+    guests.emplace_back([&, ring] {
+      results[ring] = produce(regions.producer(ring), count, doorbell, fenced);
+      if (running.fetch_sub(1) == 1) {
+        finished.store(true, std::memory_order_release);
+        doorbell.ring();
+      }
+    });
+  }
+  const bool done = host_loop(consumer, doorbell, received, finished, [&] {
+    if (fenced)
+      vmitap_fence();
+    else
+      membarrier(MEMBARRIER_CMD_GLOBAL_EXPEDITED);
+  });
+  EXPECT_TRUE(done) << "the host sleeps and nobody rings";
+  for (auto& guest : guests) guest.join();
+
+  EXPECT_EQ(received.bad, 0U);
+  EXPECT_TRUE(errors_of(consumer).empty());
+  EXPECT_EQ(consumer.unfinished(), 0U);
+  std::uint64_t produced = 0;
+  std::uint64_t dropped = 0;
+  for (const Producing& result : results) {
+    EXPECT_EQ(result.produced + result.dropped, count);
+    produced += result.produced;
+    dropped += result.dropped;
+  }
+  EXPECT_EQ(received.records, produced);
+  std::uint64_t told = 0;
+  for (const auto& loss : losses_of(consumer)) told += loss.count;
+  EXPECT_EQ(told, dropped);
+}
+
+TEST(RingStress, ThreadsWithTheHostsMembarrier) { threads_against_one_host(4, 50'000, false); }
+
+TEST(RingStress, ThreadsThatFenceThemselves) { threads_against_one_host(4, 50'000, true); }
+
+// One record, and the next only when it was read: the host falls asleep before each.
+void one_at_a_time(bool fenced) {
+  constexpr std::uint64_t kRecords = 20'000;
+  Regions regions(1, 16);
+  Consumer consumer = regions.open();
+  Received received(1);
+  Doorbell doorbell;
+  std::atomic<bool> finished{false};
+  ASSERT_EQ(membarrier(MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED), 0);
+  std::thread guest([&] {
+    vmitap_producer& producer = regions.producer();
+    for (std::uint64_t number = 0; number < kRecords; ++number) {
+      vmitap_record record;
+      // Of one word each: numbered(30 * i) has one.
+      const std::uint64_t word = number * 30;
+      ASSERT_TRUE(vmitap_reserve(&producer, &record, 8));
+      vmitap_write(&record, &word, 8);
+      vmitap_publish(&record, 1, 0, 0);
+      if (vmitap_announce(&producer, fenced)) doorbell.ring();
+      const std::uint64_t position = vmitap_sync_ticket(&record);
+      while (vmitap_load_acquire(&producer.control->tail) < position &&
+             !finished.load(std::memory_order_relaxed))
+        ::sched_yield();
+    }
+    finished.store(true, std::memory_order_release);
+    doorbell.ring();
+  });
+  std::uint64_t records = 0;
+  const bool done = [&] {
+    for (;;) {
+      const bool last = finished.load(std::memory_order_acquire);
+      if (consumer.drain(256, [&](const Record&) { ++records; }) > 0) continue;
+      if (last) return true;
+      consumer.prepare_sleep();
+      if (fenced)
+        vmitap_fence();
+      else
+        membarrier(MEMBARRIER_CMD_GLOBAL_EXPEDITED);
+      const bool rung = consumer.pending() || doorbell.wait();
+      consumer.cancel_sleep();
+      if (!rung) return false;
+    }
+  }();
+  finished.store(true, std::memory_order_relaxed);
+  guest.join();
+  EXPECT_TRUE(done) << "the host sleeps and nobody rings, after " << records;
+  EXPECT_EQ(records, kRecords);
+}
+
+TEST(RingStress, OneAtATimeWithTheHostsMembarrier) { one_at_a_time(false); }
+
+TEST(RingStress, OneAtATimeWithTheProducersFence) { one_at_a_time(true); }
+
+TEST(RingStress, ThreadsThatClaimAndReleaseRings) {
+  constexpr std::uint32_t kThreads = 4;
+  constexpr std::uint32_t kClaims = 2'000;
+  Regions regions(2, 64);  // fewer rings than threads
+  Consumer consumer = regions.open();
+  std::atomic<std::uint32_t> running{kThreads};
+  std::atomic<std::uint64_t> produced{0};
+  std::vector<std::thread> guests;
+  for (std::uint32_t thread = 1; thread <= kThreads; ++thread) {
+    guests.emplace_back([&, thread] {
+      for (std::uint32_t claim = 0; claim < kClaims;) {
+        vmitap_producer& producer = regions.producer(claim % 2);
+        if (!vmitap_producer_claim(&producer, thread)) {
+          ::sched_yield();
+          continue;
+        }
+        for (std::uint32_t i = 0; i < 3; ++i) {
+          ASSERT_NE(push_value(producer, claim, thread), Pushed::dropped);
+          produced.fetch_add(1);
+        }
+        vmitap_producer_release(&producer);
+        ++claim;
+      }
+      running.fetch_sub(1);
+    });
+  }
+  std::uint64_t consumed = 0;
+  std::uint64_t misattributed = 0;
+  for (bool last = false; !last;) {
+    last = running.load() == 0;
+    while (consumer.drain(100, [&](const Record& record) {
+      ++consumed;
+      misattributed += record.owner != record.trigger;
+      misattributed += record.trigger == 0 || record.trigger > kThreads;
+    }) > 0) {
+    }
+    ::sched_yield();
+  }
+  for (auto& guest : guests) guest.join();
+  EXPECT_EQ(consumed, produced.load());
+  EXPECT_EQ(misattributed, 0U);
+}
+
+// ------------------------------------------------------------------ another process
+
+TEST(RingStress, AProcessInSharedMemory) {
+  constexpr std::uint64_t kRecords = 50'000;
+  Regions regions(1, 256);
+  Consumer consumer = regions.open();
+  Received received(1);
+  Doorbell doorbell;
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    membarrier(MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED);
+    const Producing result = produce(regions.producer(), kRecords, doorbell, false);
+    // The end, which must not be dropped. The host sees it as a record with no word.
+    while (push(regions.producer(), {}) == Pushed::dropped) ::sched_yield();
+    doorbell.ring();
+    ::_exit(result.produced > 0 ? 0 : 1);
+  }
+  bool ended = false;
+  bool rung = true;
+  while (!ended && rung) {
+    if (consumer.drain(256, [&](const Record& record) {
+          if (record.payload.empty())
+            ended = true;
+          else
+            received(record);
+        }) > 0)
+      continue;
+    consumer.prepare_sleep();
+    membarrier(MEMBARRIER_CMD_GLOBAL_EXPEDITED);
+    rung = consumer.pending() || doorbell.wait();
+    consumer.cancel_sleep();
+  }
+  EXPECT_TRUE(rung) << "the host sleeps and nobody rings";
+  int status = 0;
+  if (!rung) ::kill(child, SIGKILL);
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  EXPECT_EQ(received.bad, 0U);
+  std::uint64_t told = 0;
+  for (const auto& loss : losses_of(consumer)) told += loss.count;
+  EXPECT_GE(received.records + told, kRecords);  // the end may have been dropped a few times first
+}
+
+TEST(RingStress, AProcessKilledAtAnyMomentLeavesAReadableRing) {
+  for (int round = 0; round < 50; ++round) {
+    Regions regions(1, 1024);
+    Consumer consumer = regions.open();
+    Received received(1);
+    const pid_t child = ::fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+      for (std::uint64_t number = 0;; ++number) {
+        const auto words = numbered(number);
+        if (push(regions.producer(), std::as_bytes(std::span(words))) == Pushed::dropped) ::sched_yield();
+      }
+    }
+    while (received.records < 200 + 37U * static_cast<unsigned>(round))
+      if (consumer.drain(64, received) == 0) ::sched_yield();
+    ::kill(child, SIGKILL);
+    ASSERT_EQ(::waitpid(child, nullptr, 0), child);
+    while (consumer.drain(64, received) > 0) {
+    }
+    EXPECT_EQ(received.bad, 0U);
+    EXPECT_TRUE(errors_of(consumer).empty());
+    EXPECT_LE(consumer.unfinished(), 1U);
+    // And a new host takes the ring over.
+    Consumer next = regions.open();
+    EXPECT_EQ(next.unfinished(), 0U);
+  }
+}
+
+}  // namespace
+}  // namespace vmitap::ring::test
