@@ -89,8 +89,8 @@ TypeId Catalog::find(std::string_view name) const {
 
 // Works outwards from the name, as a C declarator is read: pointers to the left, arrays and functions to
 // the right, parentheses where a pointer meets one of those.
-std::string Catalog::spelling(TypeId id) const {
-  std::string declarator;
+std::string Catalog::spelling(TypeId id, std::string_view name) const {
+  std::string declarator{name};
   bool after_pointer = false;
   for (int depth = 0; depth < kDepthMax; ++depth) {
     const Type& type = types[id];

@@ -99,8 +99,9 @@ struct Catalog {
   [[nodiscard]] TypeId strip(TypeId id) const;
   // A named record, enumeration or typedef ("tcp_pcb", "struct tcp_pcb"); 0 if there is none.
   [[nodiscard]] TypeId find(std::string_view name) const;
-  // The type as C writes it: "struct tcp_pcb *", "u16_t [3][4]".
-  [[nodiscard]] std::string spelling(TypeId id) const;
+  // The type as C writes it: "struct tcp_pcb *", "u16_t [3][4]"; with a name as its declaration:
+  // "u16_t table[3][4]".
+  [[nodiscard]] std::string spelling(TypeId id, std::string_view name = {}) const;
 };
 
 }  // namespace vmitap::types
