@@ -21,6 +21,27 @@ bool is_plain_file(const std::filesystem::path& path) {
   return ::stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode);
 }
 
+// libdw 0.188 hands out strings that run over the end of their section.
+bool has_terminated_strings(Elf* elf) {
+  std::size_t names = 0;
+  if (elf_getshdrstrndx(elf, &names) != 0) return false;
+  for (Elf_Scn* section = elf_nextscn(elf, nullptr); section != nullptr;
+       section = elf_nextscn(elf, section)) {
+    GElf_Shdr header;
+    if (gelf_getshdr(section, &header) == nullptr) return false;
+    const char* name_text = elf_strptr(elf, names, header.sh_name);
+    const std::string_view name = name_text == nullptr ? std::string_view{} : name_text;
+    if (header.sh_type == SHT_NOBITS || !(name.starts_with(".debug_") || name.starts_with(".zdebug_")))
+      continue;
+    if (name.find("_str") == std::string_view::npos || name.find("_str_offsets") != std::string_view::npos)
+      continue;
+    const Elf_Data* data = elf_rawdata(section, nullptr);
+    if (data == nullptr) return false;
+    if (data->d_size != 0 && static_cast<const char*>(data->d_buf)[data->d_size - 1] != '\0') return false;
+  }
+  return true;
+}
+
 std::string_view attribute_string(Dwarf_Die& die, unsigned attribute) {
   Dwarf_Attribute memory;
   if (dwarf_attr(&die, attribute, &memory) == nullptr) return {};
@@ -43,7 +64,7 @@ class IndexBuilder {
   explicit IndexBuilder(const IndexOptions& options) : options_(options) {}
 
   Result<DwarfIndex> run(Dwarf* dwarf) {
-    add_session(dwarf);
+    if (auto added = add_session(dwarf); !added) return tl::unexpected{added.error()};
     while (!sessions_.empty()) {
       Dwarf* session = sessions_.front();
       sessions_.pop_front();
@@ -64,12 +85,19 @@ class IndexBuilder {
     bool is_local = false;  // in a function: its names stand for themselves
   };
 
-  void add_session(Dwarf* dwarf) {
-    if (dwarf != nullptr && known_sessions_.insert(dwarf).second) sessions_.push_back(dwarf);
+  Result<void> add_session(Dwarf* dwarf) {
+    if (dwarf == nullptr || !known_sessions_.insert(dwarf).second) return {};
+    if (!has_terminated_strings(dwarf_getelf(dwarf))) {
+      return fail({.code = Errc::bad_debug_info,
+                   .operation = "reading debug information",
+                   .hint = "its strings have no end"});
+    }
+    sessions_.push_back(dwarf);
+    return {};
   }
 
   Result<void> read_units(Dwarf* dwarf) {
-    add_session(dwarf_getalt(dwarf));
+    if (auto added = add_session(dwarf_getalt(dwarf)); !added) return added;
     Dwarf_CU* unit = nullptr;
     for (;;) {
       Dwarf_Die unit_die;
@@ -82,7 +110,12 @@ class IndexBuilder {
                      .hint = dwarf_errmsg(-1)});
       }
       if (unit_die.addr == nullptr) continue;  // of a kind that libdw does not know
-      if (type == DW_UT_skeleton && !follow_split(unit, unit_die)) continue;
+      if (type == DW_UT_skeleton) {
+        if (const auto path = split_file(unit_die); !path.empty()) {
+          if (auto followed = follow_split(unit, path); !followed) return followed;
+          continue;
+        }
+      }
       levels_.assign(1, Level{});
       const auto enter = [&](Dwarf_Die& die) { return visit(die); };
       const auto leave = [&] { levels_.pop_back(); };
@@ -96,19 +129,16 @@ class IndexBuilder {
   }
 
   // libdw opens what a skeleton unit names, so see first that it is a plain file. The units in there are
-  // walked as a session of their own. True: the unit's own DIEs are worth a walk.
-  bool follow_split(Dwarf_CU* unit, Dwarf_Die& unit_die) {
-    const std::filesystem::path path = split_file(unit_die);
-    if (path.empty()) return true;
+  // walked as a session of their own.
+  Result<void> follow_split(Dwarf_CU* unit, const std::filesystem::path& path) {
     Dwarf_Die split{};
     if (!is_plain_file(path) ||
         dwarf_cu_info(unit, nullptr, nullptr, nullptr, &split, nullptr, nullptr, nullptr) != 0 ||
         split.addr == nullptr) {
       index_.missing_files_.push_back(printable(path.string()));
-      return false;
+      return {};
     }
-    add_session(dwarf_cu_getdwarf(split.cu));
-    return false;
+    return add_session(dwarf_cu_getdwarf(split.cu));
   }
 
   // True: walk() goes on to the children, and calls leave() behind them.
@@ -128,7 +158,7 @@ class IndexBuilder {
       case DW_TAG_class_type:
       case DW_TAG_union_type:
         note_type(die);
-        return push({.id = {}, .name = raw_name(die), .is_local = levels_.back().is_local});
+        return push({.id = {}, .name = record_name(die), .is_local = levels_.back().is_local});
       case DW_TAG_enumeration_type:
       case DW_TAG_typedef:
         note_type(die);
@@ -148,6 +178,13 @@ class IndexBuilder {
       default:
         return false;
     }
+  }
+
+  // In a type unit, an enclosing class may be there by its signature only.
+  static std::string_view record_name(Dwarf_Die& die) {
+    if (!raw_name(die).empty() || !has(die, DW_AT_signature)) return raw_name(die);
+    auto definition = reference(die, DW_AT_signature);
+    return definition ? raw_name(*definition) : std::string_view{};
   }
 
   bool push(Level level) {

@@ -45,6 +45,7 @@ std::optional<Member> TypeReader::member(Dwarf_Die& die, bool in_union) {
     return result;
   }
 
+  if (result.name.empty()) return std::nullopt;  // padding
   result.bit_size = static_cast<std::uint32_t>(std::min<std::uint64_t>(*bit_size, UINT32_MAX));
   if (const auto bits = number(die, DW_AT_data_bit_offset)) {
     result.bit_offset = *bits;

@@ -19,7 +19,7 @@ constexpr std::uint64_t kFunctionMemberPointer = 16;
 bool is_link(int tag) {
   return tag == DW_TAG_typedef || tag == DW_TAG_pointer_type || tag == DW_TAG_reference_type ||
          tag == DW_TAG_rvalue_reference_type || tag == DW_TAG_array_type || tag == DW_TAG_subrange_type ||
-         tag == DW_TAG_template_alias || is_qualifier(tag);
+         tag == DW_TAG_template_alias || tag == DW_TAG_subroutine_type || is_qualifier(tag);
 }
 
 bool is_integer_size(std::uint64_t size) {
@@ -120,6 +120,9 @@ TypeId TypeReader::link(Dwarf_Die& die, TypeId target) {
   switch (tag) {
     case DW_TAG_array_type:
       return array(die, target);
+    case DW_TAG_subroutine_type:
+      type.kind = Kind::function;
+      break;
     case DW_TAG_pointer_type:
     case DW_TAG_reference_type:
     case DW_TAG_rvalue_reference_type:
@@ -173,11 +176,6 @@ TypeId TypeReader::leaf(Dwarf_Die& die, int tag) {
     case DW_TAG_union_type:
     case DW_TAG_enumeration_type:
       return record_or_enumeration(die, tag);
-    case DW_TAG_subroutine_type: {
-      Type type;
-      type.kind = Kind::function;
-      return intern(std::move(type));
-    }
     case DW_TAG_unspecified_type: {
       std::string name = index_.qualified_name(die);
       const std::uint64_t size = name == "decltype(nullptr)" ? 8 : 0;

@@ -54,8 +54,8 @@ struct Type {
   bool is_declaration = false;  // record or enumeration without a definition
   bool is_flexible = false;     // array without a bound: the last member of a record
   RecordKind record = RecordKind::struct_;
-  TypeId target = 0;            // pointer, array (element), typedef_, enumeration (underlying)
-  std::uint64_t count = 0;      // array: elements of this rank; int a[2][3] is array(2) of array(3)
+  TypeId target = 0;        // pointer, array (element), typedef_, enumeration (underlying), function (result)
+  std::uint64_t count = 0;  // array: elements of this rank; int a[2][3] is array(2) of array(3)
   std::vector<Member> members;  // record: in declaration order, bases first
   std::vector<Enumerator> enumerators;
 };
