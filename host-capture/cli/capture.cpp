@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: MIT
+// vmitap capture: guests, rules and an output, until it is enough.
+#include "pipeline/capture.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <memory>
+#include <utility>
+
+#include "backend/guest.hpp"
+#include "base/error_text.hpp"
+#include "base/printable.hpp"
+#include "cli/capture_options.hpp"
+#include "cli/command.hpp"
+#include "cli/controls.hpp"
+#include "cli/guest_types.hpp"
+#include "cli/manual_socket.hpp"
+#include "cli/output_file.hpp"
+#include "cli/patience.hpp"
+#include "cli/progress.hpp"
+#include "cli/quantity_text.hpp"
+#include "cli/report.hpp"
+
+namespace vmitap::cli {
+namespace {
+
+constexpr const char* kHelp = R"(
+What starts a record: a trigger in the guest's code (--on), a timer (--every), or you: with --read alone,
+and for every rule that needs no arguments, press the space bar here or run `vmitap trigger GUEST`. Keys:
+space or Enter fires, q ends. Ctrl-C (SIGINT), SIGTERM and SIGHUP end the capture well: the file is closed,
+the guest runs on. A second Ctrl-C ends at once; what was flushed, about each second, can still be read.
+
+How exact a value is (--mode) stands in each record:
+  sync    the firing thread waits until the values are read: the state at the trigger
+  paused  the guest is stopped while they are read: consistent; the record tells the skid since the trigger
+  live    read while the guest runs: they may be torn
+  inline  the guest copies them into the record itself
+
+Without -o the file is NAME-DATE-TIME.mcap in the working directory. An existing FILE is replaced once the
+capture runs; one that cannot start leaves it alone. Several rules: docs/rules.md tells of --rule files.
+
+Examples:
+  vmitap capture local:counter --on tick
+  vmitap capture local:counter --on tick --read 'stats.mean,history[0:4]' --count 100 -o counter.mcap
+  vmitap capture local:router --every 10ms --read link --mode paused --pause-budget 5% --for 10s
+  vmitap capture local:router --rule rules.toml -o - | jq .values
+  vmitap capture local:router --on packet_in --read packet -o - --format pb | consumer
+
+Exit codes: 0 ended as asked, by Ctrl-C, or as the guest ended; 1 it could not start; 2 bad usage, also a
+bad rule file; 3 an error (a full disk) ended it early, what was captured is kept.)";
+
+using Guests = std::vector<std::unique_ptr<backend::Guest>>;
+
+Result<Guests> open_guests(const std::vector<std::string>& names) {
+  Guests guests;
+  for (const std::string& name : names) {
+    auto guest = backend::open_guest(name);
+    if (!guest) return fail(std::move(guest.error()));
+    const backend::GuestIdentity& identity = (*guest)->identity();
+    const bool twice = std::ranges::any_of(guests, [&](const auto& other) {
+      return other->identity().backend == identity.backend && other->identity().id == identity.id;
+    });
+    if (twice) {
+      return fail({.code = Errc::bad_config, .subject = name, .hint = "this guest is named twice"});
+    }
+    guests.push_back(std::move(*guest));
+  }
+  return guests;
+}
+
+std::string known_triggers(const std::vector<std::string>& guests) {
+  std::string text;
+  for (const std::string& guest : guests) {
+    const std::vector<std::string> names = trigger_names(guest);
+    text += printable(fmt::format("{}{}: {}", text.empty() ? "" : "; ", guest,
+                                  names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", "))));
+  }
+  return text;
+}
+
+// An unknown trigger is told together with those there are.
+Exit report_start(const Error& error, const CaptureOptions& given, const pipeline::Options& options) {
+  const auto named = [&](const pipeline::Rule& rule) { return rule.on == error.subject; };
+  const Exit exit = report(error);
+  if (error.code == Errc::unknown_name && std::ranges::any_of(options.rules, named)) {
+    fmt::print(stderr, "  triggers of {}\n", known_triggers(given.guests));
+  }
+  return exit;
+}
+
+std::vector<ManualSocket> manual_sockets(const Guests& guests) {
+  std::vector<ManualSocket> sockets;
+  for (const auto& guest : guests) {
+    auto socket = ManualSocket::listen(guest->identity().id);
+    if (socket) {
+      sockets.push_back(std::move(*socket));
+    } else {
+      warn(fmt::format("`vmitap trigger` will not reach this capture: {}", describe(socket.error())), "");
+    }
+  }
+  return sockets;
+}
+
+Exit finish(const Result<Summary>& summary, const pipeline::Statistics& last, const std::string& path) {
+  if (summary) {
+    fmt::print(stderr, "vmitap: {}\n", summary_text(*summary, path, last.bytes_written));
+    return Exit::ok;
+  }
+  // Whoever reads the pipe had enough: nobody's error.
+  if (path == "-" && summary.error().sys == EPIPE) return Exit::ok;
+  report(summary.error(), Exit::cut_short);
+  fmt::print(stderr, "  {} had been written to {}; they are kept\n", plural(last.records, "record"),
+             path == "-" ? "standard output" : printable(path));
+  return Exit::cut_short;
+}
+
+Exit capture(const CaptureOptions& given) {
+  auto options = meaning_of(given);
+  if (!options) return report(options.error(), options.error().code == Errc::io ? Exit::failed : Exit::usage);
+  auto guests = open_guests(given.guests);
+  if (!guests) return report(guests.error());
+  if (options->rules.empty()) {
+    return report(
+        "nothing says what to capture",
+        fmt::format("add --on TRIGGER, --every TIME --read EXPR, --read EXPR, or --rule FILE; triggers of {}",
+                    known_triggers(given.guests)),
+        Exit::usage);
+  }
+  auto output = decide_output(given.output, given.format, guests->front()->identity().name);
+  if (!output) return report(output.error(), Exit::usage);
+
+  std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is the sink's error to return
+  OutputFile file(*output);
+  std::unique_ptr<Progress> progress;
+  auto controls =
+      Controls::watch({.abandon = [&file] { file.discard(); },
+                       .progress = [&progress](const pipeline::Statistics& now) { progress->show(now); }});
+  if (!controls) return report(controls.error());
+  progress = std::make_unique<Progress>((*controls)->has_keys());
+
+  auto sink = file.open();
+  if (!sink) return report(sink.error());
+  std::vector<ManualSocket> sockets = manual_sockets(*guests);
+  Result<std::unique_ptr<pipeline::Capture>> started;
+  {
+    const Patience patience("reading the guest's debug information");
+    started = pipeline::Capture::start(std::move(*guests), *options, std::move(*sink));
+  }
+  if (!started) {
+    controls->reset();
+    return report_start(started.error(), given, *options);
+  }
+  pipeline::Capture& running = **started;
+  if (auto kept = file.keep(); !kept)
+    warn("the capture could not take its name", printable(kept.error().subject));
+  (*controls)->attend(running, std::move(sockets));
+  const Result<Summary> summary = running.wait();
+  controls->reset();
+  progress->clear();
+  return finish(summary, running.statistics(), output->path);
+}
+
+}  // namespace
+
+void add_capture(CLI::App& app, Exit& exit) {
+  auto options = std::make_shared<CaptureOptions>();
+  CLI::App* command =
+      app.add_subcommand("capture", "Capture typed values from guests, at triggers, by a timer, or by hand");
+  describe_options(*command, *options);
+  command->footer(kHelp);
+  command->callback([options, &exit] { exit = capture(*options); });
+}
+
+}  // namespace vmitap::cli

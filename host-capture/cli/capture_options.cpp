@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: MIT
+#include "cli/capture_options.hpp"
+
+#include <CLI/CLI.hpp>
+#include <utility>
+
+#include "base/parse.hpp"
+#include "cli/rule_file.hpp"
+
+namespace vmitap::cli {
+namespace {
+
+// The value of an option that was given, by its parser; the error tells which option.
+template <class T>
+Result<void> take(const char* option, const std::string& text, Result<T> (*parse)(std::string_view),
+                  auto&& into) {
+  if (text.empty()) return {};
+  auto parsed = parse(text);
+  if (!parsed) {
+    Error error = std::move(parsed.error());
+    error.subject = std::string(option) + " " + error.subject;
+    return fail(std::move(error));
+  }
+  into = *parsed;
+  return {};
+}
+
+Result<pipeline::Rule> rule_of_options(const CaptureOptions& given) {
+  pipeline::Rule rule;
+  rule.on = given.on;
+  if (given.sample != 0) rule.sample = given.sample;
+  for (const std::string& text : given.read) {
+    auto expressions = split_expressions(text);
+    if (!expressions) return fail(std::move(expressions.error()));
+    rule.read.insert(rule.read.end(), expressions->begin(), expressions->end());
+  }
+  if (auto mode = take("--mode", given.mode, mode_named, rule.mode); !mode)
+    return fail(std::move(mode.error()));
+  if (auto every = take("--every", given.every, parse_duration, rule.every); !every) {
+    return fail(std::move(every.error()));
+  }
+  if (!given.every.empty() && rule.every.count() == 0) {
+    return fail(
+        {.code = Errc::bad_config, .subject = "--every " + given.every, .hint = "expected a time above 0"});
+  }
+  if (!given.every.empty() && rule.read.empty()) {
+    return fail({.code = Errc::bad_config,
+                 .subject = "--every",
+                 .hint = "a timer needs --read EXPR: it brings no arguments"});
+  }
+  return rule;
+}
+
+}  // namespace
+
+void describe_options(CLI::App& command, CaptureOptions& options) {
+  command
+      .add_option("GUEST", options.guests, "Guests to capture: local:NAME or local:PID (see: vmitap list)")
+      ->required();
+
+  const char* what = "What to capture";
+  auto* file = command.add_option("--rule", options.rule_file, "Rules from a TOML file; - is standard input")
+                   ->type_name("FILE.toml")
+                   ->group(what);
+  auto* on = command.add_option("--on", options.on, "At each fire of this trigger")
+                 ->type_name("TRIGGER")
+                 ->group(what);
+  auto* read = command
+                   .add_option("--read", options.read,
+                               "Values to read: conn.cwnd  table[3].state  *head  pcb->snd_buf  buf[0:16]; "
+                               "without it, the trigger's arguments")
+                   ->type_name("EXPR[,EXPR...]")
+                   ->group(what);
+  auto* every = command.add_option("--every", options.every, "At each tick of a host timer")
+                    ->type_name("10ms")
+                    ->group(what);
+  auto* mode = command
+                   .add_option("--mode", options.mode,
+                               "How exact: sync, paused, live or inline; sync if there is --on, else paused")
+                   ->type_name("MODE")
+                   ->group(what);
+  auto* sample = command.add_option("--sample", options.sample, "Only one in N fires of the trigger")
+                     ->type_name("N")
+                     ->check(CLI::Range(1U, UINT32_MAX))
+                     ->group(what);
+  for (CLI::Option* option : {on, read, every, mode, sample}) file->excludes(option);
+  // CLI11 would take one occurrence's several words; one word with commas is what is meant.
+  read->allow_extra_args(false);
+
+  const char* how = "How far";
+  command
+      .add_option("--pause-budget", options.pause_budget, "Share of time that the guest may be paused (10%)")
+      ->type_name("5%")
+      ->group(how);
+  command.add_option("--count", options.count, "End after N records")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber)
+      ->group(how);
+  command.add_option("--for", options.duration, "End after this time")->type_name("10s")->group(how);
+
+  const char* where = "Where to";
+  command.add_option("-o,--output", options.output, "File, or - for standard output (NAME-DATE-TIME.mcap)")
+      ->type_name("FILE")
+      ->group(where);
+  command.add_option("--format", options.format, "mcap, pb or jsonl (by the file's extension; jsonl for -)")
+      ->type_name("FORMAT")
+      ->group(where);
+  command
+      .add_option("--debug-dir", options.debug_dirs,
+                  "Folder of separate debug files, looked at first; may be repeated")
+      ->type_name("DIR")
+      ->allow_extra_args(false)
+      ->group(where);
+}
+
+Result<pipeline::Options> meaning_of(const CaptureOptions& given) {
+  pipeline::Options options;
+  if (!given.rule_file.empty()) {
+    auto file = read_rule_file(given.rule_file == "-" ? "/dev/stdin" : given.rule_file);
+    if (!file) return fail(std::move(file.error()));
+    options.rules = std::move(file->rules);
+    if (file->pause_budget) options.pause_budget = *file->pause_budget;
+    if (file->sync_timeout) options.sync_timeout = *file->sync_timeout;
+    options.debug_dirs = std::move(file->debug_dirs);
+  } else if (!given.on.empty() || !given.read.empty() || !given.every.empty()) {
+    auto rule = rule_of_options(given);
+    if (!rule) return fail(std::move(rule.error()));
+    options.rules.push_back(std::move(*rule));
+  }
+  options.debug_dirs.insert(options.debug_dirs.begin(), given.debug_dirs.begin(), given.debug_dirs.end());
+  options.count = given.count;
+  if (auto budget = take("--pause-budget", given.pause_budget, parse_share, options.pause_budget); !budget) {
+    return fail(std::move(budget.error()));
+  }
+  if (auto time = take("--for", given.duration, parse_duration, options.duration); !time) {
+    return fail(std::move(time.error()));
+  }
+  return options;
+}
+
+}  // namespace vmitap::cli

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: MIT
+#include "cli/controls.hpp"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+
+#include "cli/terminal.hpp"
+
+namespace vmitap::cli {
+namespace {
+
+constexpr int kTickMs = 200;
+
+sigset_t watched() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGCONT}) sigaddset(&set, signal);
+  return set;
+}
+
+}  // namespace
+
+void KeyMode::enter() noexcept {
+  termios mode{};
+  if (saved_ || !is_terminal(STDIN_FILENO) || ::tcgetpgrp(STDIN_FILENO) != ::getpgrp()) return;
+  if (::tcgetattr(STDIN_FILENO, &mode) != 0) return;
+  saved_ = mode;
+  mode.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO);
+  mode.c_cc[VMIN] = 1;
+  mode.c_cc[VTIME] = 0;
+  ::tcsetattr(STDIN_FILENO, TCSANOW, &mode);
+}
+
+void KeyMode::leave() noexcept {
+  if (saved_ && ::tcgetpgrp(STDIN_FILENO) == ::getpgrp()) ::tcsetattr(STDIN_FILENO, TCSANOW, &*saved_);
+  saved_.reset();
+}
+
+Result<std::unique_ptr<Controls>> Controls::watch(Actions actions) {
+  const sigset_t set = watched();
+  if (const int error = ::pthread_sigmask(SIG_BLOCK, &set, nullptr); error != 0) {
+    return fail({.code = Errc::system, .operation = "pthread_sigmask", .sys = error});
+  }
+  Fd signals(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!signals) return fail({.code = Errc::system, .operation = "signalfd", .sys = errno});
+  Fd wake(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!wake) return fail({.code = Errc::system, .operation = "eventfd", .sys = errno});
+  return std::unique_ptr<Controls>(new Controls(std::move(actions), std::move(signals), std::move(wake)));
+}
+
+Controls::Controls(Actions actions, Fd signals, Fd wake)
+    : actions_(std::move(actions)),
+      signals_(std::move(signals)),
+      wake_(std::move(wake)),
+      thread_([this] { run(); }) {}
+
+Controls::~Controls() {
+  {
+    const std::lock_guard lock(mutex_);
+    over_ = true;
+  }
+  ::eventfd_write(wake_.get(), 1);
+  thread_.join();
+}
+
+void Controls::attend(pipeline::Capture& capture, std::vector<ManualSocket> sockets) {
+  {
+    const std::lock_guard lock(mutex_);
+    capture_ = &capture;
+    sockets_ = std::move(sockets);
+  }
+  ::eventfd_write(wake_.get(), 1);
+}
+
+// The lock is held but while it waits, and actions are short: attend() and the destructor wait for them.
+void Controls::run() {
+  std::unique_lock lock(mutex_);
+  while (!over_) {
+    std::vector<pollfd> polled = {{signals_.get(), POLLIN, 0}, {wake_.get(), POLLIN, 0}};
+    const bool keys = keys_.is_on() && stdin_open_ && capture_ != nullptr;
+    polled.push_back({keys ? STDIN_FILENO : -1, POLLIN, 0});
+    for (const ManualSocket& socket : sockets_) polled.push_back({socket.fd(), POLLIN, 0});
+    lock.unlock();
+    ::poll(polled.data(), polled.size(), kTickMs);
+    lock.lock();
+
+    eventfd_t ignored = 0;
+    if (polled[1].revents != 0) ::eventfd_read(wake_.get(), &ignored);
+    if (over_) break;
+    if (polled[0].revents != 0) on_signal();
+    if (polled[2].revents != 0) on_key();
+    for (std::size_t i = 3; i < polled.size(); ++i) {
+      if (polled[i].revents != 0) sockets_[i - 3].serve([this] { return capture_->fire_manual(); });
+    }
+    if (capture_ != nullptr && actions_.progress) actions_.progress(capture_->statistics());
+  }
+}
+
+void Controls::on_signal() {
+  signalfd_siginfo info{};
+  while (::read(signals_.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
+    const int signal = static_cast<int>(info.ssi_signo);
+    if (signal == SIGCONT) {
+      keys_.leave();
+      keys_.enter();  // the shell had the terminal meanwhile
+    } else if (capture_ == nullptr || stopping_ || signal == SIGQUIT) {
+      end_at_once(signal);
+    } else {
+      stop(signal == SIGINT ? "interrupted" : signal == SIGTERM ? "terminated" : "hung up");
+    }
+  }
+}
+
+void Controls::on_key() {
+  std::array<char, 64> keys{};
+  const ssize_t count = ::read(STDIN_FILENO, keys.data(), keys.size());
+  if (count == 0 || (count < 0 && errno != EINTR && errno != EAGAIN)) stdin_open_ = false;
+  for (ssize_t i = 0; i < count; ++i) {
+    const char key = keys[static_cast<std::size_t>(i)];
+    if (key == ' ' || key == '\n' || key == '\r') capture_->fire_manual();
+    if ((key == 'q' || key == 'Q' || key == 4) && !stopping_) stop("ended by the user");  // 4: Ctrl-D
+  }
+}
+
+void Controls::stop(const char* why) {
+  stopping_ = true;
+  capture_->stop(why);
+}
+
+void Controls::end_at_once(int signal) {
+  keys_.leave();
+  if (capture_ == nullptr && actions_.abandon) actions_.abandon();
+  fmt::print(stderr, "\nvmitap: ended at once{}\n",
+             capture_ != nullptr ? "; the capture is cut off, what was flushed can be read" : "");
+  ::_exit(128 + signal);
+}
+
+}  // namespace vmitap::cli

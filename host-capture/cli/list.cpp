@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: MIT
+// vmitap list: the guests that can be seen, with what they offer.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "backend/guest.hpp"
+#include "base/error_text.hpp"
+#include "base/printable.hpp"
+#include "cli/command.hpp"
+#include "cli/guest_types.hpp"
+#include "cli/patience.hpp"
+#include "cli/site_text.hpp"
+#include "cli/terminal.hpp"
+
+namespace vmitap::cli {
+namespace {
+
+using nlohmann::ordered_json;
+
+constexpr const char* kHelp = R"(
+A guest is a running program that was built with vmitap's guest library, and that its user or root may
+watch. It is named local:NAME or local:PID; NAME is the program's, or what VMITAP_NAME said when it was
+started. Types are read from the debug information of the objects that run.
+
+Examples:
+  vmitap list
+  vmitap list --json | jq '.[].triggers[].name'
+
+Exit codes: 0 also if no guest runs; 1 an error; 2 bad usage.)";
+
+struct Listed {
+  backend::Seen seen;
+  Result<GuestTypes> types;
+};
+
+std::vector<Listed> survey(std::span<const std::string> debug_dirs) {
+  std::vector<Listed> guests;
+  for (backend::Seen& seen : backend::seen_guests()) {
+    Result<GuestTypes> types;
+    if (seen.problem.empty()) {
+      auto guest = backend::open_guest(fmt::format("{}:{}", seen.identity.backend, seen.identity.id));
+      types = guest ? load_guest_types(**guest, debug_dirs, false) : fail(std::move(guest.error()));
+      if (!types) seen.problem = describe(types.error());
+    }
+    guests.push_back({std::move(seen), std::move(types)});
+  }
+  return guests;
+}
+
+// A site whose types are not known, as the guest itself tells it.
+std::string bare_text(const backend::GuestSite& site) {
+  if (!site.is_trigger) return printable(site.name);
+  std::string arguments;
+  for (const std::string& argument : site.arguments) arguments += (arguments.empty() ? "" : ", ") + argument;
+  return printable(fmt::format("{}({})", site.name, arguments));
+}
+
+ordered_json bare_json(const backend::GuestSite& site) {
+  if (!site.is_trigger) return {{"name", printable(site.name)}, {"size", site.size}, {"line", site.line}};
+  ordered_json arguments = ordered_json::array();
+  for (const std::string& argument : site.arguments) arguments.push_back({{"name", printable(argument)}});
+  return {{"name", printable(site.name)}, {"arguments", std::move(arguments)}, {"line", site.line}};
+}
+
+ordered_json to_json(const Listed& guest) {
+  const backend::GuestIdentity& identity = guest.seen.identity;
+  ordered_json json{{"guest", fmt::format("{}:{}", identity.backend, identity.id)},
+                    {"backend", identity.backend},
+                    {"name", printable(identity.name)},
+                    {"id", identity.id},
+                    {"captured_by", identity.captured_by},
+                    {"program", printable(identity.program)},
+                    {"problem", guest.seen.problem}};
+  json["triggers"] = ordered_json::array();
+  json["marks"] = ordered_json::array();
+  json["objects"] = ordered_json::array();
+  if (!guest.types) return json;
+  for (const backend::GuestSite& site : guest.types->sites) {
+    const ModuleTypes* module = guest.types->module_of(site);
+    const types::TriggerSite* trigger = site.is_trigger ? guest.types->trigger_of(site) : nullptr;
+    const types::Mark* mark = site.is_trigger ? nullptr : guest.types->mark_of(site);
+    ordered_json& list = json[site.is_trigger ? "triggers" : "marks"];
+    if (trigger != nullptr) {
+      list.push_back(trigger_json(*module->catalog, *trigger));
+    } else if (mark != nullptr) {
+      list.push_back(mark_json(*module->catalog, *mark));
+    } else {
+      list.push_back(bare_json(site));
+    }
+  }
+  for (const ModuleTypes& module : guest.types->modules) {
+    json["objects"].push_back({{"path", printable(module.module.path)},
+                               {"build_id", module.module.build_id},
+                               {"problem", module.problem ? describe(*module.problem) : ""}});
+  }
+  return json;
+}
+
+void print_sites(const GuestTypes& types, bool triggers, const Style& style) {
+  bool first = true;
+  for (const backend::GuestSite& site : types.sites) {
+    if (site.is_trigger != triggers) continue;
+    const ModuleTypes* module = types.module_of(site);
+    std::string text = bare_text(site);
+    std::string place;
+    if (const types::TriggerSite* trigger = triggers ? types.trigger_of(site) : nullptr) {
+      text = trigger_text(*module->catalog, *trigger);
+      place = place_text(trigger->file, trigger->line);
+    } else if (const types::Mark* mark = triggers ? nullptr : types.mark_of(site)) {
+      text = mark_text(*module->catalog, *mark);
+      place = place_text(mark->file, mark->line);
+    }
+    fmt::print("  {:<9} {:<58} {}\n", first ? (triggers ? "triggers" : "marks") : "", text, style.dim(place));
+    first = false;
+  }
+}
+
+void print(const Listed& guest, const Style& style) {
+  const backend::GuestIdentity& identity = guest.seen.identity;
+  fmt::print("{}  {}", style.bold(fmt::format("{}:{}", identity.backend, printable(identity.name))),
+             fmt::format("{}:{}", identity.backend, identity.id));
+  if (identity.captured_by != 0) {
+    fmt::print("  {}", style.yellow(fmt::format("captured by process {}", identity.captured_by)));
+  }
+  fmt::print("\n  {:<9} {}\n", "program", printable(identity.program));
+  if (!guest.seen.problem.empty()) fmt::print("  {:<9} {}\n", "problem", style.red(guest.seen.problem));
+  if (!guest.types) return;
+  print_sites(*guest.types, true, style);
+  print_sites(*guest.types, false, style);
+  for (const ModuleTypes& module : guest.types->modules) {
+    if (!module.problem) continue;
+    fmt::print("  {:<9} {}\n  {:<9} {}\n", "no types", style.red(describe(*module.problem)), "",
+               remedy(*module.problem));
+  }
+}
+
+struct ListOptions {
+  bool json = false;
+  std::vector<std::string> debug_dirs;
+};
+
+Exit list(const ListOptions& options) {
+  std::vector<Listed> guests;
+  {
+    const Patience patience("reading the guests' debug information");
+    guests = survey(options.debug_dirs);
+  }
+  if (options.json) {
+    ordered_json json = ordered_json::array();
+    for (const Listed& guest : guests) json.push_back(to_json(guest));
+    fmt::print("{}\n", json.dump(2));
+    return Exit::ok;
+  }
+  const Style style(STDOUT_FILENO);
+  for (const Listed& guest : guests) {
+    if (&guest != &guests.front()) fmt::print("\n");
+    print(guest, style);
+  }
+  if (guests.empty()) {
+    fmt::print(stderr,
+               "No guest runs here.\n"
+               "  Start a program that was built with vmitap's guest library; vmitap doctor tells what is in "
+               "the way.\n");
+  }
+  return Exit::ok;
+}
+
+}  // namespace
+
+void add_list(CLI::App& app, Exit& exit) {
+  auto options = std::make_shared<ListOptions>();
+  CLI::App* command =
+      app.add_subcommand("list", "Show the guests that run here, with their triggers, marks and types");
+  command->add_flag("--json", options->json, "As JSON: an array of guests");
+  command
+      ->add_option("--debug-dir", options->debug_dirs,
+                   "Folder of separate debug files, looked at first; may be repeated")
+      ->type_name("DIR");
+  command->footer(kHelp);
+  command->callback([options, &exit] { exit = list(*options); });
+}
+
+}  // namespace vmitap::cli

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+#include "cli/report.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "base/error_text.hpp"
+#include "base/printable.hpp"
+#include "cli/terminal.hpp"
+
+namespace vmitap::cli {
+namespace {
+
+// The expression with a caret under the column (from 1, in bytes). Columns are bytes and what is shown
+// may be longer: the caret stands where the text before it ends.
+void point_at(const Error& error, const Style& style) {
+  if (error.code != Errc::bad_expression || !error.number || *error.number == 0) return;
+  const std::string_view text = error.subject;
+  if (*error.number > text.size() + 1) return;
+  const std::string before = printable(text.substr(0, *error.number - 1));
+  std::size_t columns = 0;
+  for (const char c : before) columns += (static_cast<unsigned char>(c) & 0xc0) != 0x80 ? 1 : 0;
+  fmt::print(stderr, "    {}\n    {}{}\n", printable(text), std::string(columns, ' '), style.red("^"));
+}
+
+}  // namespace
+
+Exit report(const Error& error, Exit exit) {
+  const Style style(STDERR_FILENO);
+  fmt::print(stderr, "{} {}\n", style.red("vmitap:"), describe(error));
+  point_at(error, style);
+  fmt::print(stderr, "  {}\n", remedy(error));
+  return exit;
+}
+
+Exit report(std::string_view what, std::string_view remedy, Exit exit) {
+  const Style style(STDERR_FILENO);
+  fmt::print(stderr, "{} {}\n", style.red("vmitap:"), what);
+  if (!remedy.empty()) fmt::print(stderr, "  {}\n", remedy);
+  return exit;
+}
+
+void warn(std::string_view what, std::string_view remedy) {
+  const Style style(STDERR_FILENO);
+  fmt::print(stderr, "{} {}\n", style.yellow("vmitap: note:"), what);
+  if (!remedy.empty()) fmt::print(stderr, "  {}\n", remedy);
+}
+
+}  // namespace vmitap::cli
