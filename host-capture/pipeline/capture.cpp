@@ -1,0 +1,358 @@
+// SPDX-License-Identifier: MIT
+#include "pipeline/capture.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include "pipeline/counters.hpp"
+#include "pipeline/drain.hpp"
+#include "pipeline/encode.hpp"
+#include "pipeline/rules.hpp"
+#include "pipeline/snapshot.hpp"
+#include "pipeline/stage_queue.hpp"
+#include "types/catalog_proto.hpp"
+
+namespace vmitap::pipeline {
+namespace {
+
+constexpr std::size_t kPool = 32;  // batches between two stages
+
+std::uint64_t now_ns() {
+  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
+                                        std::chrono::system_clock::now().time_since_epoch())
+                                        .count());
+}
+
+std::string name_of(const backend::GuestIdentity& identity) {
+  return identity.backend + ":" + std::to_string(identity.id);
+}
+
+}  // namespace
+
+struct Capture::Impl {
+  struct Watched {
+    std::unique_ptr<backend::Guest> guest;
+    std::optional<ring::Consumer> consumer;
+    std::unique_ptr<Plans> plans;
+    std::string name;
+  };
+
+  Options options;
+  std::unique_ptr<Sink> sink;
+  std::vector<Watched> guests;
+  ChannelId next_channel = 1;
+
+  Counters counters;
+  StageQueue<Batch> to_snapshot{kPool};
+  StageQueue<Batch> to_encode{0};  // the same batches go on; they come back through to_snapshot
+  StageQueue<EncodedBatch> to_sink{kPool};
+  std::unique_ptr<Drain> drain;
+  std::unique_ptr<Snapshotter> snapshotter;
+  std::unique_ptr<Encoder> encoder;
+  std::vector<std::jthread> threads;
+  std::chrono::steady_clock::time_point started;
+  std::uint64_t started_ns = 0;
+
+  mutable std::mutex mutex;  // what follows
+  std::condition_variable ended;
+  bool done = false;
+  bool closed = false;
+  std::string ended_by;
+  std::optional<Error> error;
+
+  // The sink thread's.
+  std::map<std::string, std::uint64_t> lost;
+  std::map<ChannelId, std::uint64_t> channel_records;
+
+  Result<void> prepare();
+  Result<void> introduce();
+  void run();
+  void stop(std::string_view why);
+  void run_sink();
+  Result<void> write(const EncodedBatch& batch);
+  Summary summary() const;
+  Result<Summary> close();
+};
+
+// Everything that may be refused, before anything is armed.
+Result<void> Capture::Impl::prepare() {
+  for (Watched& watched : guests) {
+    watched.name = name_of(watched.guest->identity());
+    auto plans = Plans::make(*watched.guest, options, next_channel);
+    if (!plans) return fail(std::move(plans.error()));
+    watched.plans = *std::move(plans);
+  }
+  for (Watched& watched : guests) {
+    if (auto attached = watched.guest->attach(); !attached) return attached;
+    const auto [guest_region, host_region] = watched.guest->channel();
+    auto opened = ring::Consumer::open(guest_region, host_region);
+    if (const auto* refused = std::get_if<ring::OpenError>(&opened))
+      return fail({.code = Errc::protocol,
+                   .operation = "open rings",
+                   .subject = watched.name,
+                   .number = static_cast<std::uint64_t>(*refused)});
+    watched.consumer = std::move(std::get<ring::Consumer>(opened));
+  }
+  return introduce();
+}
+
+Result<void> Capture::Impl::introduce() {
+  Session session;
+  session.set_vmitap_version(VMITAP_VERSION);
+  session.set_time_ns(now_ns());
+  session.set_pause_budget(options.pause_budget);
+  for (const Watched& watched : guests) {
+    GuestInfo& info = *session.add_guests();
+    info.set_name(watched.name);
+    info.set_program(watched.guest->identity().program);
+    info.set_id(watched.guest->identity().id);
+    info.set_clock(watched.consumer->clock() == VMITAP_CLOCK_TSC ? "TSC" : "CLOCK_MONOTONIC");
+    for (const auto& object : watched.plans->objects()) info.add_build_ids(object.catalog->build_id);
+  }
+  for (const Rule& rule : options.rules) {
+    RuleInfo& info = *session.add_rules();
+    info.set_name(rule.name.empty() ? rule.on : rule.name);
+    info.set_on(rule.on);
+    info.set_every_ns(static_cast<std::uint64_t>(rule.every.count()));
+    info.set_mode(rule.mode.value_or(rule.on.empty() ? PAUSED : SYNC));
+    for (const std::string& expression : rule.read) info.add_read(expression);
+  }
+  if (auto written = sink->session(session); !written) return written;
+  for (const Watched& watched : guests) {
+    for (const auto& object : watched.plans->objects()) {
+      vmitap::Catalog catalog;
+      types::to_proto(*object.catalog, catalog);
+      if (auto written = sink->catalog(catalog); !written) return written;
+    }
+    for (const RulePlan& plan : watched.plans->rules())
+      if (auto written = sink->channel(channel_of(plan)); !written) return written;
+  }
+  return sink->flush();
+}
+
+void Capture::Impl::run() {
+  threads.emplace_back([this] {  // drain
+    const std::string why = drain->run();
+    if (!why.empty()) stop(why);
+  });
+  threads.emplace_back([this] {  // snapshot
+    for (bool last = false; !last;) {
+      std::unique_ptr<Batch> batch = to_snapshot.receive();
+      last = batch->last;
+      snapshotter->take(*batch);
+      to_encode.pass(std::move(batch));
+    }
+  });
+  threads.emplace_back([this] {  // encode
+    for (bool last = false; !last;) {
+      std::unique_ptr<Batch> batch = to_encode.receive();
+      std::unique_ptr<EncodedBatch> encoded = to_sink.take_empty();
+      encoder->encode(*batch, *encoded);
+      last = batch->last;
+      to_snapshot.give_back(std::move(batch));
+      to_sink.pass(std::move(encoded));
+    }
+  });
+  threads.emplace_back([this] { run_sink(); });
+}
+
+void Capture::Impl::run_sink() {
+  for (bool last = false; !last;) {
+    std::unique_ptr<EncodedBatch> batch = to_sink.receive();
+    last = batch->last;
+    if (!error) {
+      if (auto written = write(*batch); !written) {
+        {
+          const std::lock_guard lock(mutex);
+          error = std::move(written.error());
+        }
+        stop("the output could not be written");
+      }
+    }
+    counters.bytes_written.store(sink->bytes_written(), std::memory_order_relaxed);
+    to_sink.give_back(std::move(batch));
+  }
+  const std::lock_guard lock(mutex);
+  done = true;
+  ended.notify_all();
+}
+
+Result<void> Capture::Impl::write(const EncodedBatch& batch) {
+  for (const auto& announcement : batch.announcements) {
+    for (const vmitap::Catalog& catalog : announcement->catalogs)
+      if (auto written = sink->catalog(catalog); !written) return written;
+    for (const Channel& channel : announcement->channels)
+      if (auto written = sink->channel(channel); !written) return written;
+  }
+  for (const EncodedRecord& record : batch.records) {
+    const std::uint64_t before = counters.records.load(std::memory_order_relaxed);
+    if (options.count && before >= *options.count) break;  // what was under way when the count was reached
+    if (auto written = sink->record(record.channel, record.time_ns,
+                                    std::span(batch.bytes).subspan(record.offset, record.size));
+        !written)
+      return written;
+    ++channel_records[record.channel];
+    add(counters.records, 1);
+    if (options.count && before + 1 == *options.count) stop("count reached");
+  }
+  for (const Loss& loss : batch.losses) {
+    lost[Loss::Reason_Name(loss.reason())] += loss.count();
+    if (auto written = sink->loss(loss); !written) return written;
+  }
+  if (batch.flush) return sink->flush();
+  return {};
+}
+
+void Capture::Impl::stop(std::string_view why) {
+  {
+    const std::lock_guard lock(mutex);
+    if (ended_by.empty()) ended_by = why;
+  }
+  drain->stop();
+}
+
+Summary Capture::Impl::summary() const {
+  Summary summary;
+  summary.set_ended_by(ended_by);
+  summary.set_start_time_ns(started_ns);
+  summary.set_end_time_ns(now_ns());
+  for (const Watched& watched : guests) {
+    for (const RulePlan& plan : watched.plans->rules()) {
+      RuleSummary& rule = *summary.add_rules();
+      rule.set_name(plan.channel_name);
+      rule.set_trigger(plan.rule->on);
+      rule.set_mode(plan.mode);
+      const auto count = channel_records.find(plan.channel);
+      rule.set_records(count == channel_records.end() ? 0 : count->second);
+    }
+  }
+  for (const auto& [reason, count] : lost) (*summary.mutable_lost())[reason] = count;
+  summary.set_records(counters.records.load());
+  summary.set_pauses(counters.pauses.load());
+  summary.set_paused_ns(counters.paused_ns.load());
+  summary.set_over_budget(counters.over_budget.load());
+  summary.set_sync_timeouts(counters.sync_timeouts.load());
+  return summary;
+}
+
+// Once, after the stages ended.
+Result<Summary> Capture::Impl::close() {
+  threads.clear();
+  if (closed)
+    return fail(
+        {.code = Errc::unsupported, .operation = "wait", .subject = "a capture that was waited for already"});
+  closed = true;
+  const Summary result = summary();
+  auto written = sink->close(result);
+  for (Watched& watched : guests) watched.guest.reset();  // detached: the guest goes on alone
+  if (error) return fail(*error);
+  if (!written) return fail(std::move(written.error()));
+  return result;
+}
+
+Capture::Capture(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Result<std::unique_ptr<Capture>> Capture::start(std::vector<std::unique_ptr<backend::Guest>> guests,
+                                                Options options, std::unique_ptr<Sink> sink) {
+  auto impl = std::make_unique<Impl>();
+  impl->options = std::move(options);
+  impl->sink = std::move(sink);
+  for (auto& guest : guests)
+    impl->guests.push_back({.guest = std::move(guest), .consumer = {}, .plans = {}, .name = {}});
+  if (auto prepared = impl->prepare(); !prepared) return fail(std::move(prepared.error()));
+
+  std::vector<DrainGuest> drained;
+  std::vector<SnapshotGuest> snapshot;
+  std::vector<std::string> names;
+  for (auto& watched : impl->guests) {
+    drained.push_back({.guest = watched.guest.get(),
+                       .consumer = &*watched.consumer,
+                       .plans = watched.plans.get(),
+                       .name = watched.name,
+                       .clock = watched.guest->clock()});
+    snapshot.push_back({.guest = watched.guest.get(),
+                        .consumer = &*watched.consumer,
+                        .budget = PauseBudget(impl->options.pause_budget)});
+    names.push_back(impl->guests.size() > 1 ? watched.name : "");
+  }
+  auto drain =
+      Drain::make(std::move(drained), impl->options, impl->next_channel, impl->to_snapshot, impl->counters);
+  if (!drain) return fail(std::move(drain.error()));
+  impl->drain = *std::move(drain);
+  impl->snapshotter = std::make_unique<Snapshotter>(std::move(snapshot), impl->counters);
+  impl->encoder = std::make_unique<Encoder>(std::move(names));
+  impl->started = std::chrono::steady_clock::now();
+  impl->started_ns = now_ns();
+  // The stages run before the first trigger can fire: a SYNC thread does not wait for our start.
+  impl->run();
+  std::unique_ptr<Capture> capture(new Capture(std::move(impl)));
+  for (auto& watched : capture->impl_->guests) {
+    for (const SitePlan& site : watched.plans->sites()) {
+      if (auto armed = watched.guest->arm(site.arm); !armed) {
+        capture->stop("a trigger could not be armed");
+        return fail(std::move(armed.error()));
+      }
+    }
+  }
+  return capture;
+}
+
+Capture::~Capture() {
+  if (!impl_) return;
+  impl_->stop("interrupted");
+  impl_->threads.clear();
+  if (!impl_->closed) (void)impl_->close();
+}
+
+std::size_t Capture::fire_manual() {
+  std::size_t rules = 0;
+  for (const auto& watched : impl_->guests)
+    if (watched.plans->manual() != nullptr) rules += watched.plans->manual()->rules.size();
+  if (rules > 0) impl_->drain->fire_manual();
+  return rules;
+}
+
+Statistics Capture::statistics() const {
+  const Counters& counters = impl_->counters;
+  Statistics result;
+  result.records = counters.records.load(std::memory_order_relaxed);
+  result.lost = counters.lost.load(std::memory_order_relaxed);
+  result.pauses = counters.pauses.load(std::memory_order_relaxed);
+  result.paused = std::chrono::nanoseconds(counters.paused_ns.load(std::memory_order_relaxed));
+  result.elapsed = std::chrono::steady_clock::now() - impl_->started;
+  result.over_budget = counters.over_budget.load(std::memory_order_relaxed);
+  result.sync_timeouts = counters.sync_timeouts.load(std::memory_order_relaxed);
+  result.bytes_written = counters.bytes_written.load(std::memory_order_relaxed);
+  return result;
+}
+
+void Capture::stop(std::string_view why) { impl_->stop(why); }
+
+Result<Summary> Capture::wait() {
+  for (;;)
+    if (auto result = wait_for(std::chrono::hours(1))) return *std::move(result);
+}
+
+std::optional<Result<Summary>> Capture::wait_for(std::chrono::milliseconds timeout) {
+  Impl& impl = *impl_;
+  std::unique_lock lock(impl.mutex);
+  const auto deadline = std::chrono::steady_clock::now() + timeout;
+  const auto until =
+      impl.options.duration ? std::min(deadline, impl.started + *impl.options.duration) : deadline;
+  impl.ended.wait_until(lock, until, [&] { return impl.done; });
+  if (!impl.done && impl.options.duration &&
+      std::chrono::steady_clock::now() >= impl.started + *impl.options.duration) {
+    lock.unlock();
+    impl.stop("time is up");
+    lock.lock();
+    impl.ended.wait_until(lock, deadline + std::chrono::seconds(0), [&] { return impl.done; });
+  }
+  if (!impl.done) return std::nullopt;
+  lock.unlock();
+  return impl.close();
+}
+
+}  // namespace vmitap::pipeline

@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: MIT
+#include "pipeline/drain.hpp"
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/timerfd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include "base/error_text.hpp"
+
+namespace vmitap::pipeline {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t kRecordsPerBatch = 256;
+constexpr auto kSpin = 50us;  // how long to look again before sleeping
+constexpr auto kHousekeeping = 500ms;
+constexpr std::size_t kFinalRecords = std::size_t{1} << 20;  // what a stopped guest's rings may still bring
+
+enum Source : std::uint32_t { kWake, kTimer, kDoorbell, kControl };
+
+std::uint64_t source(Source kind, std::uint32_t guest = 0) { return std::uint64_t{kind} << 32 | guest; }
+
+const char* words(ring::RingError error) {
+  switch (error) {
+    case ring::RingError::none:
+      return "none";
+    case ring::RingError::commit_word:
+      return "a commit word that no producer writes there";
+    case ring::RingError::slot_count:
+      return "a record of no slots, or of too many";
+    case ring::RingError::payload_size:
+      return "a payload that does not fit its slots";
+    case ring::RingError::continuation:
+      return "a slot that does not belong to its record";
+    case ring::RingError::head:
+      return "a head outside of the ring";
+  }
+  return "unknown";
+}
+
+void swallow(int fd) {
+  std::uint64_t value;
+  [[maybe_unused]] const auto ignored = ::read(fd, &value, sizeof value);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Drain>> Drain::make(std::vector<DrainGuest> guests, const Options& options,
+                                           ChannelId next_channel, StageQueue<Batch>& to_snapshot,
+                                           Counters& counters) {
+  std::unique_ptr<Drain> drain(new Drain(std::move(guests), options, next_channel, to_snapshot, counters));
+  drain->epoll_ = Fd(::epoll_create1(EPOLL_CLOEXEC));
+  drain->timer_ = Fd(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC));
+  drain->wake_ = Fd(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+  const auto watch = [&](int fd, std::uint64_t what) {
+    epoll_event event{.events = EPOLLIN, .data = {.u64 = what}};
+    return ::epoll_ctl(drain->epoll_.get(), EPOLL_CTL_ADD, fd, &event) == 0;
+  };
+  bool good = drain->epoll_ && drain->timer_ && drain->wake_ && watch(drain->timer_.get(), source(kTimer)) &&
+              watch(drain->wake_.get(), source(kWake));
+  for (std::uint32_t i = 0; i < drain->guests_.size(); ++i) {
+    good = good && watch(drain->guests_[i].guest->doorbell(), source(kDoorbell, i)) &&
+           watch(drain->guests_[i].guest->control(), source(kControl, i));
+  }
+  if (!good) return fail({.code = Errc::system, .operation = "epoll", .sys = errno});
+  const auto now = Clock::now();
+  for (std::size_t i = 0; i < options.rules.size(); ++i)
+    if (options.rules[i].every.count() > 0)
+      drain->timers_.push_back(
+          {.rule = i, .every = options.rules[i].every, .due = now + options.rules[i].every});
+  drain->busy_ = drain->housekept_ = now;
+  return drain;
+}
+
+void Drain::stop() noexcept {
+  stopping_.store(true, std::memory_order_relaxed);
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const auto ignored = ::write(wake_.get(), &one, sizeof one);
+}
+
+void Drain::fire_manual() noexcept {
+  manual_.fetch_add(1, std::memory_order_relaxed);
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const auto ignored = ::write(wake_.get(), &one, sizeof one);
+}
+
+std::string Drain::run() {
+  while (!stopping_.load(std::memory_order_relaxed)) {
+    // None free: a later stage is slow. The rings fill meanwhile, and their producers count what they drop.
+    std::unique_ptr<Batch> batch = to_snapshot_.take_empty_for(20ms);
+    if (!batch) continue;
+    const bool any = collect(*batch);
+    if (any) {
+      for (const DrainGuest& guest : guests_) batch->clocks.push_back(guest.clock);
+      to_snapshot_.pass(std::move(batch));
+      busy_ = Clock::now();
+      continue;
+    }
+    to_snapshot_.give_back(std::move(batch));
+    if (std::ranges::all_of(guests_, &DrainGuest::gone)) break;
+    const auto now = Clock::now();
+    if (now - busy_ < kSpin) {
+      vmitap_cpu_relax();
+    } else {
+      sleep(now);
+    }
+  }
+  finish();
+  return ended_by_;
+}
+
+bool Drain::collect(Batch& batch) {
+  batch.clocks.clear();
+  bool any = drain_rings(batch);
+  const auto now = Clock::now();
+  tick(batch, now);
+  for (std::uint32_t manual = manual_.exchange(0, std::memory_order_relaxed); manual > 0; --manual)
+    for (std::uint32_t i = 0; i < guests_.size(); ++i)
+      if (!guests_[i].gone && guests_[i].plans->manual() != nullptr)
+        fire(batch, i, *guests_[i].plans->manual());
+  if (control_ready_) on_control(batch);
+  if (now - housekept_ >= kHousekeeping) housekeeping(batch, now);
+  any = any || !batch.events.empty() || !batch.losses.empty() || !batch.announcements.empty() || batch.flush;
+  return any;
+}
+
+bool Drain::drain_rings(Batch& batch) {
+  std::size_t total = 0;
+  for (std::uint32_t i = 0; i < guests_.size(); ++i) {
+    DrainGuest& guest = guests_[i];
+    if (guest.gone) continue;
+    total += guest.consumer->drain(kRecordsPerBatch, [&](const ring::Record& record) {
+      const SitePlan* site = guest.plans->site(TriggerId{record.trigger});
+      if (site == nullptr || record.payload.size() < site->arguments_size) {
+        lose(batch, i, Loss::RING_ERROR, 1, record.ring,
+             site == nullptr ? "a record of an unknown trigger" : "a record shorter than its arguments");
+        return;
+      }
+      batch.events.push_back({.guest = i,
+                              .site = site,
+                              .ring = record.ring,
+                              .thread = record.owner,
+                              .ticks = record.tsc,
+                              .sync_ticket = record.sync_ticket(),
+                              .lost = record.lost,
+                              .flags = record.flags,
+                              .payload_offset = batch.payloads.size(),
+                              .payload_size = record.payload.size()});
+      batch.payloads.insert(batch.payloads.end(), record.payload.begin(), record.payload.end());
+    });
+  }
+  return total > 0;
+}
+
+void Drain::fire(Batch& batch, std::uint32_t guest, const SitePlan& site) {
+  batch.events.push_back({.guest = guest, .site = &site, .ticks = guests_[guest].guest->ticks()});
+}
+
+void Drain::tick(Batch& batch, Clock::time_point now) {
+  for (Timer& timer : timers_) {
+    if (now < timer.due) continue;
+    const auto missed = (now - timer.due) / timer.every;
+    timer.due += timer.every * (missed + 1);
+    for (std::uint32_t i = 0; i < guests_.size(); ++i) {
+      const SitePlan* site = guests_[i].plans->timer(timer.rule);
+      if (guests_[i].gone || site == nullptr) continue;
+      fire(batch, i, *site);
+      if (missed > 0)
+        lose(batch, i, Loss::MISSED_TICK, static_cast<std::uint64_t>(missed), 0,
+             site->rules.front()->channel_name);
+    }
+  }
+}
+
+void Drain::housekeeping(Batch& batch, Clock::time_point now) {
+  housekept_ = now;
+  for (DrainGuest& guest : guests_)
+    if (!guest.gone) guest.clock = guest.guest->clock();
+  collect_losses(batch);
+  batch.flush = true;
+}
+
+void Drain::collect_losses(Batch& batch) {
+  for (std::uint32_t i = 0; i < guests_.size(); ++i) {
+    losses_.clear();
+    latched_.clear();
+    guests_[i].consumer->take_losses(losses_);
+    guests_[i].consumer->take_errors(latched_);
+    for (const auto& loss : losses_)
+      lose(batch, i, loss.ringless ? Loss::NO_RING : Loss::RING_FULL, loss.count, loss.ring);
+    for (const auto& error : latched_)
+      lose(batch, i, Loss::RING_ERROR, 1, error.ring,
+           std::string(words(error.error)) + " at position " + std::to_string(error.position));
+  }
+}
+
+void Drain::lose(Batch& batch, std::uint32_t guest, Loss::Reason reason, std::uint64_t count,
+                 std::uint32_t ring, std::string detail) {
+  if (count == 0) return;
+  if (reason != Loss::MISSED_TICK) add(counters_.lost, count);
+  // One message for what a batch loses in one place, however much that is.
+  for (Loss& loss : batch.losses) {
+    if (loss.reason() != reason || loss.ring() != ring || loss.guest() != guests_[guest].name ||
+        loss.detail() != detail)
+      continue;
+    loss.set_count(loss.count() + count);
+    return;
+  }
+  Loss& loss = batch.losses.emplace_back();
+  loss.set_reason(reason);
+  loss.set_count(count);
+  loss.set_guest(guests_[guest].name);
+  loss.set_ring(ring);
+  loss.set_detail(std::move(detail));
+  loss.set_time_ns(
+      static_cast<std::uint64_t>(guests_[guest].clock.realtime_ns(guests_[guest].guest->ticks())));
+}
+
+void Drain::sleep(Clock::time_point now) {
+  for (DrainGuest& guest : guests_)
+    if (!guest.gone) guest.consumer->prepare_sleep();
+  for (DrainGuest& guest : guests_)
+    if (!guest.gone) guest.guest->fence();
+  const bool pending = std::ranges::any_of(
+      guests_, [](DrainGuest& guest) { return !guest.gone && guest.consumer->pending(); });
+  if (!pending) {
+    auto until = housekept_ + kHousekeeping;
+    for (const Timer& timer : timers_) until = std::min(until, timer.due);
+    if (until > now) {
+      const auto left = std::chrono::duration_cast<std::chrono::nanoseconds>(until - now).count();
+      const itimerspec when{.it_interval = {},
+                            .it_value = {.tv_sec = left / 1'000'000'000, .tv_nsec = left % 1'000'000'000}};
+      ::timerfd_settime(timer_.get(), 0, &when, nullptr);
+      std::array<epoll_event, 16> events;
+      const int count = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), -1);
+      for (int i = 0; i < count; ++i) {
+        const std::uint64_t what = events[static_cast<std::size_t>(i)].data.u64;
+        DrainGuest& guest = guests_[static_cast<std::uint32_t>(what)];
+        switch (static_cast<Source>(what >> 32)) {
+          case kWake:
+            swallow(wake_.get());
+            break;
+          case kTimer:
+            swallow(timer_.get());
+            break;
+          case kDoorbell:
+            guest.guest->clear_doorbell();
+            break;
+          case kControl:
+            control_ready_ = true;
+            break;
+        }
+      }
+    }
+  }
+  for (DrainGuest& guest : guests_)
+    if (!guest.gone) guest.consumer->cancel_sleep();
+}
+
+void Drain::on_control(Batch& batch) {
+  control_ready_ = false;
+  for (std::uint32_t i = 0; i < guests_.size(); ++i) {
+    if (guests_[i].gone) continue;
+    switch (guests_[i].guest->on_control()) {
+      case backend::Guest::ControlEvent::none:
+        break;
+      case backend::Guest::ControlEvent::changed:
+        plan_new_sites(batch, i);
+        break;
+      case backend::Guest::ControlEvent::gone:
+        bury(batch, i);
+        break;
+    }
+  }
+}
+
+// What a guest left behind committed is captured like everything else.
+void Drain::bury(Batch& batch, std::uint32_t index) {
+  DrainGuest& guest = guests_[index];
+  for (std::size_t total = 0, before = 0; total < kFinalRecords; before = total) {
+    drain_rings(batch);
+    total = batch.events.size();
+    if (total == before) break;
+  }
+  lose(batch, index, Loss::UNFINISHED, guest.consumer->unfinished(), 0, guest.guest->epitaph());
+  collect_losses(batch);
+  guest.gone = true;
+  ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, guest.guest->doorbell(), nullptr);
+  ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, guest.guest->control(), nullptr);
+  ended_by_ = "guest " + guest.name + " " + guest.guest->epitaph();
+}
+
+void Drain::plan_new_sites(Batch& batch, std::uint32_t index) {
+  DrainGuest& guest = guests_[index];
+  const std::size_t sites = guest.plans->sites().size();
+  const std::size_t rules = guest.plans->rules().size();
+  auto announcement = std::make_shared<Announcement>();
+  auto updated = guest.plans->update(*guest.guest, options_, next_channel_);
+  for (std::size_t i = rules; i < guest.plans->rules().size(); ++i)
+    announcement->channels.push_back(channel_of(guest.plans->rules()[i]));
+  if (!announcement->channels.empty()) batch.announcements.push_back(std::move(announcement));
+  for (std::size_t i = sites; updated && i < guest.plans->sites().size(); ++i)
+    updated = guest.guest->arm(guest.plans->sites()[i].arm);
+  if (!updated)
+    lose(batch, index, Loss::RING_ERROR, 1, 0,
+         "triggers of a new object are not captured: " + describe(updated.error()));
+}
+
+// Triggers off, then what the rings still hold.
+void Drain::finish() {
+  for (DrainGuest& guest : guests_) {
+    if (guest.gone) continue;
+    for (const SitePlan& site : guest.plans->sites()) (void)guest.guest->disarm(site.id);
+  }
+  for (std::size_t total = 0; total < kFinalRecords;) {
+    std::unique_ptr<Batch> batch = to_snapshot_.take_empty();
+    batch->clocks.clear();
+    for (const DrainGuest& guest : guests_) batch->clocks.push_back(guest.clock);
+    const bool any = drain_rings(*batch);
+    total += batch->events.size();
+    if (!any) {
+      collect_losses(*batch);
+      batch->last = true;
+      to_snapshot_.pass(std::move(batch));
+      return;
+    }
+    to_snapshot_.pass(std::move(batch));
+  }
+  std::unique_ptr<Batch> batch = to_snapshot_.take_empty();
+  batch->clocks.clear();
+  for (const DrainGuest& guest : guests_) batch->clocks.push_back(guest.clock);
+  batch->last = true;
+  to_snapshot_.pass(std::move(batch));
+}
+
+}  // namespace vmitap::pipeline

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+// The first stage: collects what the guests' rings hold, the timers' ticks and the user's own triggers
+// into batches. The only thread that looks at rings, doorbells and control channels.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "backend/guest.hpp"
+#include "base/handle.hpp"
+#include "pipeline/counters.hpp"
+#include "pipeline/messages.hpp"
+#include "pipeline/rules.hpp"
+#include "pipeline/stage_queue.hpp"
+#include "vmitap/ring_consumer.hpp"
+
+namespace vmitap::pipeline {
+
+struct DrainGuest {
+  backend::Guest* guest = nullptr;
+  ring::Consumer* consumer = nullptr;
+  Plans* plans = nullptr;
+  std::string name;  // as losses name it
+  backend::ClockMap clock;
+  bool gone = false;
+};
+
+class Drain {
+ public:
+  static Result<std::unique_ptr<Drain>> make(std::vector<DrainGuest> guests, const Options& options,
+                                             ChannelId next_channel, StageQueue<Batch>& to_snapshot,
+                                             Counters& counters);
+
+  // Until stop(), or until the last guest is gone. Then hands on one batch with `last` set. Returns why it
+  // ended by itself, empty if it was stopped.
+  std::string run();
+
+  // Any thread.
+  void stop() noexcept;
+  void fire_manual() noexcept;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  struct Timer {
+    std::size_t rule;
+    std::chrono::nanoseconds every;
+    Clock::time_point due;
+  };
+
+  Drain(std::vector<DrainGuest> guests, const Options& options, ChannelId next_channel,
+        StageQueue<Batch>& to_snapshot, Counters& counters)
+      : guests_(std::move(guests)),
+        options_(options),
+        next_channel_(next_channel),
+        to_snapshot_(to_snapshot),
+        counters_(counters) {}
+
+  bool collect(Batch& batch);
+  bool drain_rings(Batch& batch);
+  void tick(Batch& batch, Clock::time_point now);
+  void fire(Batch& batch, std::uint32_t guest, const SitePlan& site);
+  void housekeeping(Batch& batch, Clock::time_point now);
+  void collect_losses(Batch& batch);
+  void lose(Batch& batch, std::uint32_t guest, Loss::Reason reason, std::uint64_t count,
+            std::uint32_t ring = 0, std::string detail = {});
+  void sleep(Clock::time_point now);
+  void on_control(Batch& batch);
+  void bury(Batch& batch, std::uint32_t guest);
+  void plan_new_sites(Batch& batch, std::uint32_t guest);
+  void finish();
+
+  std::vector<DrainGuest> guests_;
+  const Options& options_;
+  ChannelId next_channel_;
+  StageQueue<Batch>& to_snapshot_;
+  Counters& counters_;
+  std::vector<Timer> timers_;
+  Fd epoll_;
+  Fd timer_;
+  Fd wake_;
+  std::atomic<bool> stopping_{false};
+  std::atomic<std::uint32_t> manual_{0};
+  bool control_ready_ = false;
+  Clock::time_point busy_;
+  Clock::time_point housekept_;
+  std::string ended_by_;
+  std::vector<ring::Consumer::Loss> losses_;
+  std::vector<ring::Consumer::Latched> latched_;
+};
+
+}  // namespace vmitap::pipeline

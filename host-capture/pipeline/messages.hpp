@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+// What passes between the stages. A batch is owned by one stage at a time; the queues hand it over.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "backend/guest.hpp"
+#include "pipeline/rules.hpp"
+#include "pipeline/sink.hpp"
+#include "vmitap/vmitap.pb.h"
+
+namespace vmitap::pipeline {
+
+// Channels and catalogs that came up in mid-capture; the sink hears of them before their first record.
+struct Announcement {
+  std::vector<Channel> channels;
+  std::vector<vmitap::Catalog> catalogs;
+};
+
+// One trigger that fired.
+struct Event {
+  std::uint32_t guest = 0;
+  const SitePlan* site = nullptr;  // the rules it feeds; for timer and manual a plan without arguments
+  std::uint32_t ring = 0;
+  std::uint32_t thread = 0;
+  std::uint64_t ticks = 0;  // of the guest's clock
+  std::uint64_t sync_ticket = 0;
+  std::uint32_t lost = 0;
+  std::uint8_t flags = 0;  // VMITAP_RECORD_*
+  std::size_t payload_offset = 0;
+  std::size_t payload_size = 0;
+};
+
+// What one rule got at one event.
+struct Shot {
+  std::uint32_t event = 0;
+  const RulePlan* rule = nullptr;
+  Mode mode = MODE_UNSPECIFIED;  // as it was really taken
+  std::uint64_t taken_ticks = 0;
+  std::uint64_t pause_ns = 0;
+  std::size_t values_offset = 0;  // RulePlan::values_size bytes of Batch::values
+  std::uint64_t unread = 0;       // bit i: value i could not be read
+};
+
+struct Batch {
+  std::vector<Event> events;
+  std::vector<std::byte> payloads;
+  std::vector<Shot> shots;
+  std::vector<std::byte> values;
+  std::vector<Loss> losses;
+  std::vector<backend::ClockMap> clocks;  // one a guest, as of this batch
+  std::vector<std::shared_ptr<const Announcement>> announcements;
+  bool flush = false;
+  bool last = false;
+
+  void clear() {
+    events.clear();
+    payloads.clear();
+    shots.clear();
+    values.clear();
+    losses.clear();
+    announcements.clear();
+    flush = last = false;
+  }
+  [[nodiscard]] std::span<const std::byte> payload(const Event& event) const {
+    return std::span(payloads).subspan(event.payload_offset, event.payload_size);
+  }
+};
+
+struct EncodedRecord {
+  ChannelId channel = 0;
+  std::uint64_t time_ns = 0;
+  std::size_t offset = 0;
+  std::size_t size = 0;
+};
+
+struct EncodedBatch {
+  std::vector<EncodedRecord> records;
+  std::vector<std::byte> bytes;
+  std::vector<Loss> losses;
+  std::vector<std::shared_ptr<const Announcement>> announcements;
+  bool flush = false;
+  bool last = false;
+
+  void clear() {
+    records.clear();
+    bytes.clear();
+    losses.clear();
+    announcements.clear();
+    flush = last = false;
+  }
+};
+
+}  // namespace vmitap::pipeline

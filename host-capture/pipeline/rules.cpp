@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: MIT
+#include "pipeline/rules.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include "base/nearest.hpp"
+#include "types/object.hpp"
+
+namespace vmitap::pipeline {
+namespace {
+
+Mode mode_of(const Rule& rule) { return rule.mode.value_or(rule.on.empty() ? PAUSED : SYNC); }
+
+std::string name_of(const Rule& rule) {
+  if (!rule.name.empty()) return rule.name;
+  if (!rule.on.empty()) return rule.on;
+  return rule.every.count() > 0 ? "every" : "manual";
+}
+
+// The same arguments: names, spelled types and places.
+bool same_shape(const types::Catalog& catalog_a, const types::TriggerSite& a, const types::Catalog& catalog_b,
+                const types::TriggerSite& b) {
+  return std::ranges::equal(a.arguments, b.arguments,
+                            [&](const types::Argument& x, const types::Argument& y) {
+                              return x.name == y.name && x.offset == y.offset &&
+                                     catalog_a.spelling(x.type) == catalog_b.spelling(y.type);
+                            }) &&
+         &catalog_a == &catalog_b;
+}
+
+tl::unexpected<Error> unknown_trigger(const std::string& name, const backend::GuestCatalog& listed) {
+  std::vector<std::string_view> names;
+  for (const backend::GuestSite& site : listed.sites)
+    if (site.is_trigger) names.push_back(site.name);
+  return fail({.code = Errc::unknown_name,
+               .operation = "find trigger",
+               .subject = name,
+               .hint = nearest(name, names)});
+}
+
+}  // namespace
+
+Channel channel_of(const RulePlan& plan) {
+  Channel channel;
+  channel.set_id(plan.channel);
+  channel.set_rule(plan.channel_name);
+  channel.set_message(plan.schema.message);
+  *channel.mutable_files() = plan.schema.files;
+  return channel;
+}
+
+Result<std::unique_ptr<Plans>> Plans::make(backend::Guest& guest, const Options& options,
+                                           ChannelId& next_channel) {
+  auto listed = guest.list();
+  if (!listed) return fail(std::move(listed.error()));
+  auto plans = std::make_unique<Plans>();
+  if (auto loaded = plans->load_objects(*listed, options); !loaded) return fail(std::move(loaded.error()));
+
+  plans->timers_.resize(options.rules.size());
+  for (std::size_t i = 0; i < options.rules.size(); ++i) {
+    const Rule& rule = options.rules[i];
+    if (!rule.on.empty()) {
+      const bool known = std::ranges::any_of(
+          listed->sites, [&](const auto& site) { return site.is_trigger && site.name == rule.on; });
+      if (!known) return unknown_trigger(rule.on, *listed);
+      if (auto planned = plans->plan_trigger(i, *listed, options, next_channel); !planned)
+        return fail(std::move(planned.error()));
+    }
+    if (rule.on.empty() || rule.every.count() > 0) {
+      const types::Scope scope{.objects = plans->objects_};
+      auto plan = plans->plan_rule(rule, scope, rule.on.empty() ? mode_of(rule) : PAUSED, next_channel);
+      if (!plan) return fail(std::move(plan.error()));
+      if (rule.every.count() > 0) {
+        plans->timers_[i] = std::make_unique<SitePlan>();
+        plans->timers_[i]->trigger = "every";
+        if (auto fed = feed(*plans->timers_[i], **plan, options); !fed) return fail(std::move(fed.error()));
+      }
+      if (!plans->manual_) {
+        plans->manual_ = std::make_unique<SitePlan>();
+        plans->manual_->trigger = "manual";
+      }
+      if (auto fed = feed(*plans->manual_, **plan, options); !fed) return fail(std::move(fed.error()));
+    }
+  }
+  return plans;
+}
+
+Result<void> Plans::update(backend::Guest& guest, const Options& options, ChannelId& next_channel) {
+  auto listed = guest.list();
+  if (!listed) return fail(std::move(listed.error()));
+  if (auto loaded = load_objects(*listed, options); !loaded) return loaded;
+  for (std::size_t i = 0; i < options.rules.size(); ++i) {
+    if (options.rules[i].on.empty()) continue;
+    if (auto planned = plan_trigger(i, *listed, options, next_channel); !planned) return planned;
+  }
+  return {};
+}
+
+Result<void> Plans::load_objects(const backend::GuestCatalog& listed, const Options& options) {
+  for (const backend::GuestModule& module : listed.modules) {
+    if (object_of_module_.contains(module.id)) continue;
+    auto loaded =
+        types::load_object(module.host_path, {.debug_dirs = options.debug_dirs, .build_id = module.build_id});
+    if (!loaded) return fail(std::move(loaded.error()));
+    // Where a marked variable stands is best known to the running guest.
+    auto catalog = std::make_shared<types::Catalog>(**loaded);
+    for (types::Mark& mark : catalog->marks)
+      for (const backend::GuestSite& site : listed.sites)
+        if (!site.is_trigger && site.module == module.id &&
+            site.descriptor.value - module.load_bias == mark.descriptor.value)
+          mark.variable = LinkAddr{site.variable.value - module.load_bias};
+    object_of_module_[module.id] = objects_.size();
+    objects_.push_back({.catalog = std::move(catalog), .load_bias = module.load_bias});
+  }
+  return {};
+}
+
+Result<void> Plans::plan_trigger(std::size_t rule, const backend::GuestCatalog& listed,
+                                 const Options& options, ChannelId& next_channel) {
+  for (const backend::GuestSite& site : listed.sites) {
+    if (!site.is_trigger || site.name != options.rules[rule].on) continue;
+    if (auto planned = plan_site(rule, site, options, next_channel); !planned) return planned;
+  }
+  return {};
+}
+
+Result<void> Plans::plan_site(std::size_t rule_index, const backend::GuestSite& site, const Options& options,
+                              ChannelId& next_channel) {
+  const Rule& rule = options.rules[rule_index];
+  const types::LoadedObject& object = objects_[object_of_module_.at(site.module)];
+  const std::uint64_t address = site.descriptor.value - object.load_bias;
+  const auto& triggers = object.catalog->triggers;
+  const auto described = std::ranges::find(triggers, LinkAddr{address}, &types::TriggerSite::descriptor);
+  if (described == triggers.end() || described->arguments_size != site.size)
+    return fail({.code = Errc::bad_debug_info,
+                 .operation = "find trigger",
+                 .subject = object.catalog->object,
+                 .number = address,
+                 .hint = "the trigger " + site.name +
+                         " stands in the running guest but not in the debug information"});
+
+  SitePlan* plan = nullptr;
+  if (const auto known = by_id_.find(site.id); known != by_id_.end()) {
+    plan = known->second;
+    const bool planned =
+        std::ranges::any_of(plan->rules, [&](const RulePlan* other) { return other->rule == &rule; });
+    if (planned) return {};
+  } else {
+    plan = &sites_.emplace_back();
+    plan->trigger = site.name;
+    plan->id = site.id;
+    plan->arguments_size = site.size;
+    plan->arm.trigger = site.id;
+    plan->object = object.catalog;
+    plan->described = *described;
+    by_id_[site.id] = plan;
+  }
+  // A site of the same shape feeds the same channel.
+  for (const SitePlan& other : sites_) {
+    if (&other == plan || !same_shape(*other.object, other.described, *object.catalog, *described)) continue;
+    for (const RulePlan* shared : other.rules)
+      if (shared->rule == &rule) return feed(*plan, *shared, options);
+  }
+  const types::Scope scope{.objects = objects_, .site_object = &object, .site = &plan->described};
+  auto made = plan_rule(rule, scope, mode_of(rule), next_channel);
+  if (!made) return fail(std::move(made.error()));
+  return feed(*plan, **made, options);
+}
+
+Result<const RulePlan*> Plans::plan_rule(const Rule& rule, const types::Scope& scope, Mode mode,
+                                         ChannelId& next_channel) {
+  if (rule.read.size() > VMITAP_FETCH_MAX)
+    return fail({.code = Errc::too_large,
+                 .operation = "plan rule",
+                 .subject = "the number of values in rule " + name_of(rule),
+                 .number = VMITAP_FETCH_MAX});
+  RulePlan plan;
+  plan.rule = &rule;
+  plan.mode = mode;
+  for (const std::string& expression : rule.read) {
+    auto value = types::resolve(expression, scope);
+    if (!value) return fail(std::move(value.error()));
+    plan.value_offsets.push_back(plan.values_size);
+    plan.values_size += value->fetch.size;
+    plan.values.push_back(*std::move(value));
+  }
+  const auto same_name = std::ranges::count_if(
+      rules_, [&](const RulePlan& other) { return name_of(*other.rule) == name_of(rule); });
+  plan.channel_name = name_of(rule) + (same_name > 0 ? "#" + std::to_string(same_name + 1) : "");
+  plan.channel = next_channel++;
+  auto schema = types::make_schema(
+      plan.channel_name, scope.site != nullptr ? scope.site_object->catalog.get() : nullptr,
+      scope.site != nullptr ? std::span<const types::Argument>(scope.site->arguments)
+                            : std::span<const types::Argument>(),
+      scope.site != nullptr ? scope.site->arguments_size : 0, plan.values);
+  if (!schema) return fail(std::move(schema.error()));
+  plan.schema = *std::move(schema);
+  return &rules_.emplace_back(std::move(plan));
+}
+
+Result<void> Plans::feed(SitePlan& site, const RulePlan& rule, const Options& options) {
+  std::size_t first = 0;
+  std::size_t offset = 0;
+  for (const vmitap_fetch& fetch : site.arm.inline_fetches) offset += fetch.size;
+  first = site.arm.inline_fetches.size();
+  site.rules.push_back(&rule);
+  site.inline_first.push_back(first);
+  site.inline_offset.push_back(offset);
+  if (rule.mode == INLINE) {
+    if (first + rule.values.size() > VMITAP_FETCH_MAX)
+      return fail({.code = Errc::too_large,
+                   .operation = "plan rule",
+                   .subject = "the number of INLINE values at trigger " + site.trigger,
+                   .number = VMITAP_FETCH_MAX});
+    for (const types::Value& value : rule.values) site.arm.inline_fetches.push_back(value.fetch);
+  }
+  if (rule.mode == SYNC) {
+    site.arm.sync = true;
+    site.arm.sync_timeout_us = static_cast<std::uint32_t>(options.sync_timeout.count());
+  }
+  // Rules at one site share its records: each gets at least what it asked for.
+  site.arm.sample = site.rules.size() == 1 ? rule.rule->sample : std::min(site.arm.sample, rule.rule->sample);
+  return {};
+}
+
+}  // namespace vmitap::pipeline

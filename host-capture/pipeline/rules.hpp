@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+// Rules resolved against a guest's types: what to read where, and how it is encoded. Immutable once
+// made; plans live as long as the capture.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "backend/guest.hpp"
+#include "base/result.hpp"
+#include "pipeline/capture.hpp"
+#include "pipeline/sink.hpp"
+#include "types/schema.hpp"
+
+namespace vmitap::pipeline {
+
+// One rule at one shape of arguments: one channel of the output.
+struct RulePlan {
+  const Rule* rule = nullptr;
+  std::string channel_name;
+  ChannelId channel = 0;
+  Mode mode = MODE_UNSPECIFIED;
+  types::RuleSchema schema;
+  std::vector<types::Value> values;
+  std::vector<std::size_t> value_offsets;  // in a shot's values
+  std::size_t values_size = 0;
+  mutable std::uint64_t sequence = 0;  // the encode stage's
+};
+
+// What the sink is told of it.
+Channel channel_of(const RulePlan& plan);
+
+// One trigger site (or the timer, or the user's hand) and the rules that it feeds.
+struct SitePlan {
+  std::string trigger;
+  TriggerId id;
+  std::size_t arguments_size = 0;
+  std::vector<const RulePlan*> rules;
+  // Where the values of an INLINE rule begin among the record's inline fetches.
+  std::vector<std::size_t> inline_first;   // per rule: index of its first fetch
+  std::vector<std::size_t> inline_offset;  // per rule: bytes from the first inline value
+  backend::ArmRequest arm;
+  std::shared_ptr<const types::Catalog> object;
+  types::TriggerSite described;
+};
+
+// The plans of one guest. The drain thread looks sites up; update() is the control thread's, between
+// which capture.cpp hands over.
+class Plans {
+ public:
+  // Lists the guest, loads the types of its objects and resolves every rule. Errc::unknown_name with the
+  // nearest trigger; what types::resolve and types::load_object say.
+  static Result<std::unique_ptr<Plans>> make(backend::Guest& guest, const Options& options,
+                                             ChannelId& next_channel);
+
+  // After an object came or went: lists again and plans for trigger sites that are new.
+  Result<void> update(backend::Guest& guest, const Options& options, ChannelId& next_channel);
+
+  [[nodiscard]] const SitePlan* site(TriggerId id) const {
+    const auto found = by_id_.find(id);
+    return found == by_id_.end() ? nullptr : found->second;
+  }
+  [[nodiscard]] const std::deque<SitePlan>& sites() const { return sites_; }
+  // Of a rule with a timer, by its index in Options::rules; nullptr if it has none.
+  [[nodiscard]] const SitePlan* timer(std::size_t rule) const {
+    return rule < timers_.size() ? timers_[rule].get() : nullptr;
+  }
+  // Every rule that needs no arguments; nullptr if there is none.
+  [[nodiscard]] const SitePlan* manual() const { return manual_.get(); }
+  [[nodiscard]] const std::deque<RulePlan>& rules() const { return rules_; }
+  [[nodiscard]] const std::vector<types::LoadedObject>& objects() const { return objects_; }
+
+ private:
+  Result<void> load_objects(const backend::GuestCatalog& listed, const Options& options);
+  Result<void> plan_trigger(std::size_t rule, const backend::GuestCatalog& listed, const Options& options,
+                            ChannelId& next_channel);
+  Result<void> plan_site(std::size_t rule, const backend::GuestSite& site, const Options& options,
+                         ChannelId& next_channel);
+  Result<const RulePlan*> plan_rule(const Rule& rule, const types::Scope& scope, Mode mode,
+                                    ChannelId& next_channel);
+  static Result<void> feed(SitePlan& site, const RulePlan& rule, const Options& options);
+
+  std::vector<types::LoadedObject> objects_;
+  std::unordered_map<std::uint32_t, std::size_t> object_of_module_;
+  std::deque<RulePlan> rules_;
+  std::deque<SitePlan> sites_;
+  std::unordered_map<TriggerId, SitePlan*> by_id_;
+  std::vector<std::unique_ptr<SitePlan>> timers_;
+  std::unique_ptr<SitePlan> manual_;
+};
+
+}  // namespace vmitap::pipeline

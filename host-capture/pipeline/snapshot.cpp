@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: MIT
+#include "pipeline/snapshot.hpp"
+
+#include <cstring>
+
+namespace vmitap::pipeline {
+namespace {
+
+std::uint64_t load_u64(std::span<const std::byte> bytes, std::size_t offset) {
+  std::uint64_t value;
+  std::memcpy(&value, bytes.data() + offset, sizeof value);
+  return value;
+}
+
+std::uint64_t all_of(const RulePlan& rule) {
+  const std::size_t count = rule.values.size();
+  return count >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << count) - 1;
+}
+
+}  // namespace
+
+void Snapshotter::take(Batch& batch) {
+  plan_shots(batch);
+  take_inline(batch);
+  for (std::uint32_t guest = 0; guest < guests_.size(); ++guest) {
+    take_sync(batch, guest);  // first: threads wait
+    take_paused(batch, guest);
+    take_live(batch, guest);
+  }
+}
+
+void Snapshotter::plan_shots(Batch& batch) {
+  std::size_t size = 0;
+  for (std::uint32_t event = 0; event < batch.events.size(); ++event) {
+    for (const RulePlan* rule : batch.events[event].site->rules) {
+      batch.shots.push_back({.event = event, .rule = rule, .mode = rule->mode, .values_offset = size});
+      size += rule->values_size;
+    }
+  }
+  batch.values.resize(size);
+}
+
+// The guest copied these itself: the arguments are followed by a bitmap and the values.
+void Snapshotter::take_inline(Batch& batch) {
+  for (Shot& shot : batch.shots) {
+    if (shot.mode != INLINE) continue;
+    const Event& event = batch.events[shot.event];
+    const SitePlan& site = *event.site;
+    std::size_t index = 0;
+    while (site.rules[index] != shot.rule) ++index;
+    const std::size_t values_at = site.arguments_size + sizeof(std::uint64_t);
+    const auto payload = batch.payload(event);
+    const std::size_t from = values_at + site.inline_offset[index];
+    if ((event.flags & VMITAP_RECORD_INLINE) == 0 || payload.size() < from + shot.rule->values_size) {
+      shot.unread = all_of(*shot.rule);
+      continue;
+    }
+    const std::uint64_t good = load_u64(payload, site.arguments_size) >> site.inline_first[index];
+    shot.unread = ~good & all_of(*shot.rule);
+    std::memcpy(batch.values.data() + shot.values_offset, payload.data() + from, shot.rule->values_size);
+  }
+}
+
+void Snapshotter::take_sync(Batch& batch, std::uint32_t index) {
+  SnapshotGuest& guest = guests_[index];
+  bool any = false;
+  for (std::uint32_t i = 0; i < batch.shots.size(); ++i) {
+    if (batch.events[batch.shots[i].event].guest != index || batch.shots[i].mode != SYNC) continue;
+    begin(batch, i);
+    any = true;
+  }
+  if (any) read_all(batch, *guest.guest);
+  const std::uint64_t now = guest.guest->ticks();
+  for (Shot& shot : batch.shots) {
+    const Event& event = batch.events[shot.event];
+    if (event.guest != index || shot.mode != SYNC) continue;
+    shot.taken_ticks = now;
+    // Asked after the reads: if the thread had gone on before they ended, it said so first.
+    const bool waited = (event.flags & VMITAP_RECORD_SYNC) != 0 &&
+                        !guest.consumer->sync_abandoned(event.ring, event.sync_ticket);
+    if (!waited) {
+      shot.mode = LIVE;
+      add(counters_.sync_timeouts, 1);
+    }
+  }
+  if (any) finish(batch);
+  for (const Event& event : batch.events) {
+    if (event.guest != index || (event.flags & VMITAP_RECORD_SYNC) == 0) continue;
+    guest.consumer->answer_sync(event.ring, event.sync_ticket);
+    if (guest.consumer->needs_wake(event.ring)) guest.guest->wake(RingIndex{event.ring});
+  }
+}
+
+void Snapshotter::take_paused(Batch& batch, std::uint32_t index) {
+  SnapshotGuest& guest = guests_[index];
+  std::uint64_t records = 0;
+  for (std::uint32_t i = 0; i < batch.shots.size(); ++i) {
+    if (batch.events[batch.shots[i].event].guest != index || batch.shots[i].mode != PAUSED) continue;
+    begin(batch, i);
+    ++records;
+  }
+  if (records == 0) return;
+
+  const auto relabel = [&] {
+    for (Shot& shot : batch.shots)
+      if (batch.events[shot.event].guest == index && shot.mode == PAUSED) shot.mode = LIVE;
+    forget();
+  };
+  if (!guest.budget.allows(PauseBudget::Clock::now())) {
+    add(counters_.over_budget, records);
+    return relabel();
+  }
+  const auto start = PauseBudget::Clock::now();
+  auto pause = backend::PauseGuard::pause(*guest.guest);
+  if (!pause) return relabel();
+  const std::uint64_t consistent_at = guest.guest->ticks();
+  read_all(batch, *guest.guest);
+  pause->unpause();
+  const auto window = PauseBudget::Clock::now() - start;
+
+  guest.budget.spend(window);
+  add(counters_.pauses, 1);
+  add(counters_.paused_ns, static_cast<std::uint64_t>(std::chrono::nanoseconds(window).count()));
+  for (Shot& shot : batch.shots) {
+    if (batch.events[shot.event].guest != index || shot.mode != PAUSED) continue;
+    shot.taken_ticks = consistent_at;
+    shot.pause_ns = static_cast<std::uint64_t>(std::chrono::nanoseconds(window).count());
+  }
+  finish(batch);
+}
+
+void Snapshotter::take_live(Batch& batch, std::uint32_t index) {
+  bool any = false;
+  for (std::uint32_t i = 0; i < batch.shots.size(); ++i) {
+    // A SYNC record that was not waited for is LIVE already, and read.
+    if (batch.events[batch.shots[i].event].guest != index || batch.shots[i].mode != LIVE ||
+        batch.shots[i].taken_ticks != 0)
+      continue;
+    begin(batch, i);
+    any = true;
+  }
+  if (!any) return;
+  read_all(batch, *guests_[index].guest);
+  const std::uint64_t now = guests_[index].guest->ticks();
+  for (const Reading& reading : readings_) batch.shots[reading.shot].taken_ticks = now;
+  finish(batch);
+}
+
+// Everything that can be known before a pause: static addresses, and the first pointer where it is an
+// argument.
+void Snapshotter::begin(Batch& batch, std::uint32_t index) {
+  const Shot& shot = batch.shots[index];
+  const auto payload = batch.payload(batch.events[shot.event]);
+  for (std::uint32_t i = 0; i < shot.rule->values.size(); ++i) {
+    const vmitap_fetch& fetch = shot.rule->values[i].fetch;
+    Reading reading{.fetch = &fetch,
+                    .shot = index,
+                    .value = i,
+                    .into = shot.values_offset + shot.rule->value_offsets[i],
+                    .same_as = static_cast<std::uint32_t>(readings_.size())};
+    if (fetch.base == VMITAP_FETCH_ADDRESS) {
+      reading.address = fetch.origin;
+      // All records of a batch share one snapshot of what they have in common.
+      reading.same_as = first_of_.try_emplace(&fetch, reading.same_as).first->second;
+    } else if (fetch.hops == 0) {
+      if (payload.size() >= fetch.origin + fetch.size) {
+        std::memcpy(batch.values.data() + reading.into, payload.data() + fetch.origin, fetch.size);
+        continue;
+      }
+      reading.failed = true;
+    } else if (payload.size() >= fetch.origin + sizeof(std::uint64_t)) {
+      reading.address = load_u64(payload, fetch.origin) + static_cast<std::uint64_t>(fetch.add[0]);
+      reading.hop = 1;
+      reading.failed = load_u64(payload, fetch.origin) == 0;
+    } else {
+      reading.failed = true;
+    }
+    readings_.push_back(reading);
+  }
+}
+
+// Level by level: all pointers of one depth in one batch, then the values.
+void Snapshotter::read_all(Batch& batch, backend::Guest& guest) {
+  for (bool more = true; more;) {
+    more = false;
+    requests_.clear();
+    requested_.clear();
+    for (std::uint32_t i = 0; i < readings_.size(); ++i) {
+      Reading& reading = readings_[i];
+      if (reading.failed || reading.same_as != i || reading.hop > reading.fetch->hops) continue;
+      const bool value = reading.hop == reading.fetch->hops;
+      const auto into = value ? std::span(batch.values).subspan(reading.into, reading.fetch->size)
+                              : std::as_writable_bytes(std::span(&reading.pointer, 1));
+      requests_.push_back({.from = GuestVirt{reading.address}, .into = into});
+      requested_.push_back(i);
+    }
+    if (requests_.empty()) break;
+    guest.read(requests_);
+    for (std::size_t i = 0; i < requests_.size(); ++i) {
+      Reading& reading = readings_[requested_[i]];
+      reading.failed = requests_[i].status != backend::ReadStatus::ok;
+      if (!reading.failed && reading.hop < reading.fetch->hops) {
+        reading.failed = reading.pointer == 0;
+        reading.address = reading.pointer + static_cast<std::uint64_t>(reading.fetch->add[reading.hop]);
+        more = true;
+      }
+      ++reading.hop;
+    }
+  }
+}
+
+// After the window: failures are noted, shared values handed out.
+void Snapshotter::finish(Batch& batch) {
+  for (const Reading& reading : readings_) {
+    const Reading& source = readings_[reading.same_as];
+    Shot& shot = batch.shots[reading.shot];
+    if (source.failed) {
+      shot.unread |= std::uint64_t{1} << reading.value;
+      std::memset(batch.values.data() + reading.into, 0, reading.fetch->size);
+    } else if (&source != &reading) {
+      std::memcpy(batch.values.data() + reading.into, batch.values.data() + source.into, reading.fetch->size);
+    }
+  }
+  forget();
+}
+
+void Snapshotter::forget() {
+  readings_.clear();
+  first_of_.clear();
+}
+
+}  // namespace vmitap::pipeline

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+// The second stage: reads the values of a batch's events. The pause window lies wholly in here.
+#pragma once
+
+#include <span>
+#include <unordered_map>
+#include <vector>
+
+#include "backend/guest.hpp"
+#include "pipeline/budget.hpp"
+#include "pipeline/counters.hpp"
+#include "pipeline/messages.hpp"
+#include "vmitap/ring_consumer.hpp"
+
+namespace vmitap::pipeline {
+
+struct SnapshotGuest {
+  backend::Guest* guest = nullptr;
+  ring::Consumer* consumer = nullptr;
+  PauseBudget budget;
+};
+
+// One thread, the snapshot stage's.
+class Snapshotter {
+ public:
+  Snapshotter(std::vector<SnapshotGuest> guests, Counters& counters)
+      : guests_(std::move(guests)), counters_(counters) {}
+
+  // Fills batch.shots and batch.values.
+  void take(Batch& batch);
+
+ private:
+  // A value on its way: which pointer is to be loaded next.
+  struct Reading {
+    const vmitap_fetch* fetch;
+    std::uint32_t shot;
+    std::uint32_t value;
+    std::size_t into;           // in batch.values
+    std::uint64_t address = 0;  // of the next load
+    unsigned hop = 0;           // pointers followed so far
+    std::uint64_t pointer = 0;  // where a load puts it
+    std::uint32_t same_as;      // an earlier reading of the same bytes, or itself
+    bool failed = false;
+  };
+
+  void plan_shots(Batch& batch);
+  void take_sync(Batch& batch, std::uint32_t guest);
+  void take_paused(Batch& batch, std::uint32_t guest);
+  void take_live(Batch& batch, std::uint32_t guest);
+  void take_inline(Batch& batch);
+  void begin(Batch& batch, std::uint32_t shot);
+  void read_all(Batch& batch, backend::Guest& guest);
+  void finish(Batch& batch);
+  void forget();
+
+  std::vector<SnapshotGuest> guests_;
+  Counters& counters_;
+  std::vector<Reading> readings_;
+  std::unordered_map<const vmitap_fetch*, std::uint32_t> first_of_;  // static values: their first reading
+  std::vector<backend::ReadRequest> requests_;
+  std::vector<std::uint32_t> requested_;
+};
+
+}  // namespace vmitap::pipeline

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+// How the stages hand batches on: a lock-free queue of owned batches, and one back for the empty ones.
+// The pool is bounded, so that a slow stage makes the one before it wait and not the memory grow.
+#pragma once
+
+#include <concurrentqueue/blockingconcurrentqueue.h>
+
+#include <cstddef>
+#include <memory>
+
+namespace vmitap::pipeline {
+
+template <class T>
+class StageQueue {
+ public:
+  explicit StageQueue(std::size_t pool) {
+    for (std::size_t i = 0; i < pool; ++i) free_.enqueue(std::make_unique<T>());
+  }
+
+  // The stage before: an empty batch, as soon as there is one.
+  std::unique_ptr<T> take_empty() {
+    std::unique_ptr<T> batch;
+    free_.wait_dequeue(batch);
+    return batch;
+  }
+  template <class Duration>
+  std::unique_ptr<T> take_empty_for(Duration timeout) {
+    std::unique_ptr<T> batch;
+    free_.wait_dequeue_timed(batch, timeout);
+    return batch;
+  }
+  void pass(std::unique_ptr<T> batch) { filled_.enqueue(std::move(batch)); }
+
+  // The stage behind.
+  std::unique_ptr<T> receive() {
+    std::unique_ptr<T> batch;
+    filled_.wait_dequeue(batch);
+    return batch;
+  }
+  void give_back(std::unique_ptr<T> batch) {
+    batch->clear();
+    free_.enqueue(std::move(batch));
+  }
+
+ private:
+  moodycamel::BlockingConcurrentQueue<std::unique_ptr<T>> filled_;
+  moodycamel::BlockingConcurrentQueue<std::unique_ptr<T>> free_;
+};
+
+}  // namespace vmitap::pipeline
