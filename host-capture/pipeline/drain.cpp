@@ -137,7 +137,7 @@ bool Drain::drain_rings(Batch& batch) {
     total += guest.consumer->drain(kRecordsPerBatch, [&](const ring::Record& record) {
       const SitePlan* site = guest.plans->site(TriggerId{record.trigger});
       if (site == nullptr || record.payload.size() < site->arguments_size) {
-        lose(batch, i, Loss::RING_ERROR, 1, record.ring,
+        lose(i, Loss::RING_ERROR, 1, record.ring,
              site == nullptr ? "a record of an unknown trigger" : "a record shorter than its arguments");
         return;
       }
@@ -171,8 +171,7 @@ void Drain::tick(Batch& batch, Clock::time_point now) {
       if (guests_[i].gone || site == nullptr) continue;
       fire(batch, i, *site);
       if (missed > 0)
-        lose(batch, i, Loss::MISSED_TICK, static_cast<std::uint64_t>(missed), 0,
-             site->rules.front()->channel_name);
+        lose(i, Loss::MISSED_TICK, static_cast<std::uint64_t>(missed), 0, site->rules.front()->channel_name);
     }
   }
 }
@@ -192,26 +191,28 @@ void Drain::collect_losses(Batch& batch) {
     guests_[i].consumer->take_losses(losses_);
     guests_[i].consumer->take_errors(latched_);
     for (const auto& loss : losses_)
-      lose(batch, i, loss.ringless ? Loss::NO_RING : Loss::RING_FULL, loss.count, loss.ring);
+      lose(i, loss.ringless ? Loss::NO_RING : Loss::RING_FULL, loss.count, loss.ring);
     for (const auto& error : latched_)
-      lose(batch, i, Loss::RING_ERROR, 1, error.ring,
+      lose(i, Loss::RING_ERROR, 1, error.ring,
            std::string(words(error.error)) + " at position " + std::to_string(error.position));
   }
+  std::ranges::move(pending_losses_, std::back_inserter(batch.losses));
+  pending_losses_.clear();
 }
 
-void Drain::lose(Batch& batch, std::uint32_t guest, Loss::Reason reason, std::uint64_t count,
-                 std::uint32_t ring, std::string detail) {
+void Drain::lose(std::uint32_t guest, Loss::Reason reason, std::uint64_t count, std::uint32_t ring,
+                 std::string detail) {
   if (count == 0) return;
   if (reason != Loss::MISSED_TICK) add(counters_.lost, count);
-  // One message for what a batch loses in one place, however much that is.
-  for (Loss& loss : batch.losses) {
+  // One message for what is lost in one place between two looks, however much that is.
+  for (Loss& loss : pending_losses_) {
     if (loss.reason() != reason || loss.ring() != ring || loss.guest() != guests_[guest].name ||
         loss.detail() != detail)
       continue;
     loss.set_count(loss.count() + count);
     return;
   }
-  Loss& loss = batch.losses.emplace_back();
+  Loss& loss = pending_losses_.emplace_back();
   loss.set_reason(reason);
   loss.set_count(count);
   loss.set_guest(guests_[guest].name);
@@ -287,7 +288,7 @@ void Drain::bury(Batch& batch, std::uint32_t index) {
     total = batch.events.size();
     if (total == before) break;
   }
-  lose(batch, index, Loss::UNFINISHED, guest.consumer->unfinished(), 0, guest.guest->epitaph());
+  lose(index, Loss::UNFINISHED, guest.consumer->unfinished(), 0, guest.guest->epitaph());
   collect_losses(batch);
   guest.gone = true;
   ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, guest.guest->doorbell(), nullptr);
@@ -307,7 +308,7 @@ void Drain::plan_new_sites(Batch& batch, std::uint32_t index) {
   for (std::size_t i = sites; updated && i < guest.plans->sites().size(); ++i)
     updated = guest.guest->arm(guest.plans->sites()[i].arm);
   if (!updated)
-    lose(batch, index, Loss::RING_ERROR, 1, 0,
+    lose(index, Loss::RING_ERROR, 1, 0,
          "triggers of a new object are not captured: " + describe(updated.error()));
 }
 

@@ -67,8 +67,8 @@ class Drain {
   void fire(Batch& batch, std::uint32_t guest, const SitePlan& site);
   void housekeeping(Batch& batch, Clock::time_point now);
   void collect_losses(Batch& batch);
-  void lose(Batch& batch, std::uint32_t guest, Loss::Reason reason, std::uint64_t count,
-            std::uint32_t ring = 0, std::string detail = {});
+  void lose(std::uint32_t guest, Loss::Reason reason, std::uint64_t count, std::uint32_t ring = 0,
+            std::string detail = {});
   void sleep(Clock::time_point now);
   void on_control(Batch& batch);
   void bury(Batch& batch, std::uint32_t guest);
@@ -90,6 +90,7 @@ class Drain {
   Clock::time_point busy_;
   Clock::time_point housekept_;
   std::string ended_by_;
+  std::vector<Loss> pending_losses_;
   std::vector<ring::Consumer::Loss> losses_;
   std::vector<ring::Consumer::Latched> latched_;
 };
