@@ -208,11 +208,15 @@ __attribute__((constructor)) static void library_comes(void)
 /* The sockets go with the process; a host sees their end as it sees that of any guest. */
 __attribute__((destructor)) static void library_goes(void)
 {
+	struct timespec deadline;
+
 	/* Not in a child of vfork or of a bare clone(2), which has no agent; nor without a way to wake it. */
 	if (agent.pid != getpid() || !vmitap_descriptor_is_ours(&agent.wake))
 		return;
 	atomic_store(&agent.stopping, true);
 	vmitap_agent_wake();
-	pthread_join(agent.thread, NULL);
-	agent.pid = 0;
+	/* It comes at once, unless something of the program's holds it up; nobody waits for that at the end. */
+	clock_gettime(CLOCK_REALTIME, &deadline);
+	deadline.tv_sec++;
+	pthread_timedjoin_np(agent.thread, NULL, &deadline);
 }

@@ -92,7 +92,7 @@ static void fire(struct vmitap_ring *ring, const struct vmitap_trigger_site *sit
 	if ((plan->flags & VMITAP_ARM_SYNC) && vmitap_sync_possible(&record))
 		flags |= VMITAP_RECORD_SYNC;
 	ticket = vmitap_sync_ticket(&record);
-	if (vmitap_commit(&record, site->id, flags, ticks))
+	if (vmitap_commit(&record, plan->trigger, flags, ticks))
 		vmitap_channel_notify(ring->channel);
 	if (flags & VMITAP_RECORD_SYNC)
 		wait_for_host(ring, ticket, epoch, plan->sync_timeout_us);

@@ -87,6 +87,7 @@ struct vmitap_refused vmitap_plan_install(struct vmitap_trigger_site *site, cons
 		refusal.detail = retired.count < RETIRED_MAX ? ENOMEM : EAGAIN;
 		return refusal;
 	}
+	plan->trigger = site->id;
 	plan->flags = request->flags;
 	plan->sync_timeout_us = request->sync_timeout_us;
 	plan->payload_size = (uint32_t)payload;

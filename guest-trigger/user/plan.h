@@ -14,7 +14,8 @@
 
 struct vmitap_plan {
 	struct vmitap_plan *next_retired;
-	uint32_t flags; /* VMITAP_ARM_* */
+	uint32_t trigger; /* its id */
+	uint32_t flags;	  /* VMITAP_ARM_* */
 	uint32_t sync_timeout_us;
 	uint32_t payload_size; /* arguments and inline values, bytes */
 	uint32_t fetch_count;

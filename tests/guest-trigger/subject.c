@@ -7,6 +7,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdarg.h>
@@ -145,9 +146,9 @@ static void threads(void)
 	say("ok");
 }
 
-static void *fire_for_ever(void *unused)
+static void *fire_for_ever(void *started)
 {
-	(void)unused;
+	sem_post(started);
 	for (uint64_t i = 0;; i++)
 		VMITAP_TRIGGER(pulse, i);
 	return NULL;
@@ -155,11 +156,17 @@ static void *fire_for_ever(void *unused)
 
 static void background(void)
 {
+	static sem_t started;
 	pthread_t id;
 
-	while (order.first--)
-		if (pthread_create(&id, NULL, fire_for_ever, NULL) || pthread_detach(id))
+	sem_init(&started, 0, 0);
+	for (unsigned long i = 0; i < order.first; i++)
+		if (pthread_create(&id, NULL, fire_for_ever, &started) || pthread_detach(id))
 			abort();
+	/* A fork in the middle of a thread's start finds the allocator of a sanitizer locked for ever. */
+	for (unsigned long i = 0; i < order.first; i++)
+		while (sem_wait(&started))
+			;
 	say("ok");
 }
 
