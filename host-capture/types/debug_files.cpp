@@ -118,7 +118,7 @@ class Search {
     std::vector<fs::path> places{fs::path{file.path()}.parent_path() / name};  // an absolute name stays one
     for (const fs::path& dir : dirs_) places.push_back(dir / build_id_path(build_id));
     for (const fs::path& place : places) {
-      auto alternate = ElfFile::open(place.string());
+      auto alternate = ElfFile::open(place.string(), ElfRole::shared_debug);
       if (!alternate || alternate->build_id() != build_id || alternate->has_unknown_compression()) continue;
       info.alternate_dwarf.reset(dwarf_begin_elf(alternate->elf(), DWARF_C_READ, nullptr));
       if (!info.alternate_dwarf) continue;

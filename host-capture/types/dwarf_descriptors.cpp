@@ -39,8 +39,14 @@ struct Descriptor {
   std::uint32_t line = 0;
 };
 
+// Not dwarf_aggregate_size: it wants to know the language, which a dwz unit does not have.
+std::uint64_t size_of(const DwarfIndex& index, const Dwarf_Die& type) {
+  std::vector<Type> types{Type{}};
+  return types[TypeReader{index, types}.type(type)].size;
+}
+
 // Nothing if it is somebody else's variable of such a name.
-std::optional<Descriptor> parse(Dwarf_Die variable, std::string_view pointer_name) {
+std::optional<Descriptor> parse(const DwarfIndex& index, Dwarf_Die variable, std::string_view pointer_name) {
   const auto address = static_address(variable);
   const auto type = type_of(variable);
   if (!address || !type) return std::nullopt;
@@ -54,12 +60,10 @@ std::optional<Descriptor> parse(Dwarf_Die variable, std::string_view pointer_nam
   Descriptor result;
   result.address.value = *address;
   result.text.value = *address + text->offset;
-  auto text_type = peel(*text->type);
   auto pointer_type = peel(*pointer->type);
-  if (!text_type || !pointer_type || dwarf_tag(&*pointer_type) != DW_TAG_pointer_type) return std::nullopt;
-  Dwarf_Word size = 0;
-  if (dwarf_aggregate_size(&*text_type, &size) != 0 || size == 0 || size > kTextMax) return std::nullopt;
-  result.text_size = size;
+  if (!pointer_type || dwarf_tag(&*pointer_type) != DW_TAG_pointer_type) return std::nullopt;
+  result.text_size = size_of(index, *text->type);
+  if (result.text_size == 0 || result.text_size > kTextMax) return std::nullopt;
   result.described = type_of(*pointer_type);
   if (const auto site_type = peel(*site->type)) {
     if (const auto field = find_member(*site_type, "variable")) {
@@ -85,14 +89,14 @@ std::vector<std::string> split(std::string_view text) {
 
 class DescriptorReader {
  public:
-  DescriptorReader(const ElfFile& object, TypeReader& reader, Catalog& catalog)
-      : object_(object), reader_(reader), catalog_(catalog) {}
+  DescriptorReader(const DwarfIndex& index, const ElfFile& object, TypeReader& reader, Catalog& catalog)
+      : index_(index), object_(object), reader_(reader), catalog_(catalog) {}
 
-  Result<void> read(const DwarfIndex& index) {
-    for (const Dwarf_Die& die : index.triggers()) {
+  Result<void> read() {
+    for (const Dwarf_Die& die : index_.triggers()) {
       if (auto done = add_trigger(die); !done) return done;
     }
-    for (const Dwarf_Die& die : index.marks()) {
+    for (const Dwarf_Die& die : index_.marks()) {
       if (auto done = add_mark(die); !done) return done;
     }
     const std::vector<std::uint64_t> variables = object_.read_pointers(pointers_);
@@ -124,7 +128,7 @@ class DescriptorReader {
   }
 
   Result<void> add_trigger(const Dwarf_Die& die) {
-    auto descriptor = parse(die, "vmitap_args");
+    auto descriptor = parse(index_, die, "vmitap_args");
     if (!descriptor || !is_new(*descriptor)) return {};
     auto text = read_text(*descriptor);
     if (!text) return tl::unexpected{text.error()};
@@ -140,7 +144,7 @@ class DescriptorReader {
   }
 
   Result<void> add_mark(const Dwarf_Die& die) {
-    auto descriptor = parse(die, "vmitap_type");
+    auto descriptor = parse(index_, die, "vmitap_type");
     if (!descriptor || !is_new(*descriptor)) return {};
     auto text = read_text(*descriptor);
     if (!text) return tl::unexpected{text.error()};
@@ -177,6 +181,7 @@ class DescriptorReader {
     return {};
   }
 
+  const DwarfIndex& index_;
   const ElfFile& object_;
   TypeReader& reader_;
   Catalog& catalog_;
@@ -189,7 +194,7 @@ class DescriptorReader {
 
 Result<void> read_descriptors(const DwarfIndex& index, const ElfFile& object, TypeReader& reader,
                               Catalog& catalog) {
-  return DescriptorReader{object, reader, catalog}.read(index);
+  return DescriptorReader{index, object, reader, catalog}.read();
 }
 
 }  // namespace vmitap::types::dwarf

@@ -42,7 +42,7 @@ tl::unexpected<Error> ElfFile::bad(std::string hint) const {
       {.code = Errc::bad_file, .operation = "reading ELF", .subject = path_, .hint = std::move(hint)});
 }
 
-Result<ElfFile> ElfFile::open(const std::string& path) {
+Result<ElfFile> ElfFile::open(const std::string& path, ElfRole role) {
   elf_version(EV_CURRENT);
   // O_NONBLOCK: a path out of a guest may lead to a FIFO.
   Fd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)};
@@ -57,23 +57,34 @@ Result<ElfFile> ElfFile::open(const std::string& path) {
   Elf* elf = elf_begin(fd.get(), ELF_C_READ, nullptr);
   ElfFile file{path, std::move(fd), elf};
   if (elf == nullptr || elf_kind(elf) != ELF_K_ELF) return file.bad("not an ELF file");
-  if (auto checked = file.check_header(); !checked) return tl::unexpected{checked.error()};
-  if (auto checked = file.check_sections(static_cast<std::uint64_t>(info.st_size)); !checked) {
+  const auto size = static_cast<std::uint64_t>(info.st_size);
+  if (auto checked = file.check_header(role, size); !checked) return tl::unexpected{checked.error()};
+  if (auto checked = file.check_sections(size); !checked) {
     return tl::unexpected{checked.error()};
   }
   file.find_build_id();
   return file;
 }
 
-Result<void> ElfFile::check_header() {
+Result<void> ElfFile::check_header(ElfRole role, std::uint64_t file_size) {
   GElf_Ehdr header;
   if (gelf_getehdr(elf_.get(), &header) == nullptr) return bad("its ELF header is cut off");
   if (header.e_ident[EI_CLASS] != ELFCLASS64) return bad("not a 64-bit ELF file");
   if (header.e_ident[EI_DATA] != ELFDATA2LSB) return bad("not a little-endian ELF file");
-  if (header.e_type == ET_REL)
-    return bad("a relocatable object: name the program or shared object linked from it");
-  if (header.e_type != ET_EXEC && header.e_type != ET_DYN)
-    return bad("neither a program nor a shared object");
+  if (role == ElfRole::object) {
+    if (header.e_type == ET_REL) {
+      return bad("a relocatable object: name the program or shared object linked from it");
+    }
+    if (header.e_type != ET_EXEC && header.e_type != ET_DYN)
+      return bad("neither a program nor a shared object");
+  }
+  // libelf takes a table that is not there for one without entries.
+  const std::uint64_t sections_size = sizeof(Elf64_Shdr) * header.e_shnum;
+  const std::uint64_t segments_size = sizeof(Elf64_Phdr) * header.e_phnum;
+  if (header.e_shoff > file_size || sections_size > file_size - header.e_shoff ||
+      header.e_phoff > file_size || segments_size > file_size - header.e_phoff) {
+    return bad("the file is cut off");
+  }
   return {};
 }
 

@@ -20,11 +20,16 @@
 
 namespace vmitap::types {
 
+enum class ElfRole {
+  object,        // a program, a shared object, or the debug file of one
+  shared_debug,  // what dwz factored out of several debug files; comes as a relocatable object
+};
+
 // Not thread-safe (libelf is not).
 class ElfFile {
  public:
   // Errc::bad_file, Errc::io.
-  static Result<ElfFile> open(const std::string& path);
+  static Result<ElfFile> open(const std::string& path, ElfRole role = ElfRole::object);
 
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
   [[nodiscard]] int fd() const noexcept { return fd_.get(); }
@@ -46,7 +51,7 @@ class ElfFile {
   };
 
   ElfFile(std::string path, Fd fd, Elf* elf) : path_(std::move(path)), fd_(std::move(fd)), elf_(elf) {}
-  Result<void> check_header();
+  Result<void> check_header(ElfRole role, std::uint64_t file_size);
   Result<void> check_sections(std::uint64_t file_size);
   void find_build_id();
   [[nodiscard]] tl::unexpected<Error> bad(std::string hint) const;

@@ -89,11 +89,18 @@ foreach(language c cxx)
   vmitap_test(dwarf_${language}_test
     SOURCES dwarf_${language}_test.cpp
     LIBS vmitap_types)
-  if(TARGET dwarf_${language}_test)
-    add_dependencies(dwarf_${language}_test dwarf_subjects)
-    subject_names(${language} names)
-    string(TOUPPER ${language} upper)
-    target_compile_definitions(dwarf_${language}_test PRIVATE
-      VMITAP_SUBJECTS="${subject_dir}" VMITAP_${upper}_SUBJECTS=${names})
-  endif()
+  add_dependencies(dwarf_${language}_test dwarf_subjects)
+  subject_names(${language} names)
+  string(TOUPPER ${language} upper)
+  target_compile_definitions(dwarf_${language}_test PRIVATE
+    VMITAP_SUBJECTS="${subject_dir}" VMITAP_${upper}_SUBJECTS=${names})
+endforeach()
+
+# Tests that need files like these, whatever is in them.
+foreach(name catalog_proto_test object_test)
+  vmitap_test(${name}
+    SOURCES ${name}.cpp
+    LIBS vmitap_types)
+  add_dependencies(${name} dwarf_subjects)
+  target_compile_definitions(${name} PRIVATE VMITAP_SUBJECTS="${subject_dir}")
 endforeach()
