@@ -1,211 +1,279 @@
 // SPDX-License-Identifier: MIT
 #include "types/encode_plan.hpp"
 
-#include <algorithm>
-#include <bit>
+#include <array>
 #include <cstring>
+
+#include "types/text_wire.hpp"
+#include "types/wire.hpp"
 
 namespace vmitap::types {
 namespace {
 
-template <class T>
-T load(const std::byte* from) {
-  T value;
-  std::memcpy(&value, from, sizeof value);
-  return value;
+using wire::load;
+using Op = EncodePlan::Op;
+using Operation = EncodePlan::Operation;
+using Detail = EncodePlan::Detail;
+
+// A message or a loop that is being written.
+struct Frame {
+  const std::byte* base;  // loop: of what encloses it
+  const Operation* body;  // loop
+  const std::byte* back;  // message: where it ends
+  std::uint32_t left;     // loop: elements
+  std::uint32_t stride;   // loop
+};
+
+std::byte* put_u8(std::byte* front, std::uint8_t value) noexcept {
+  const unsigned more = value >> 7;
+  return wire::put_word(front, value | more << 8, 1 + more);
 }
 
 template <class T>
-std::uint64_t extended(const std::byte* from) {
-  return static_cast<std::uint64_t>(static_cast<std::int64_t>(load<T>(from)));
-}
-
-void put64(std::uint64_t value, BackWriter& out) { std::memcpy(out.reserve(8), &value, 8); }
-
-std::uint64_t bits(const std::byte* value, std::uint64_t bit_offset, std::uint64_t bit_size) {
-  const std::byte* from = value + bit_offset / 8;
-  const unsigned shift = bit_offset % 8;
-  unsigned __int128 word = 0;
-  std::memcpy(&word, from, (shift + bit_size + 7) / 8);
-  word >>= shift;
-  return static_cast<std::uint64_t>(word) &
-         (bit_size < 64 ? (std::uint64_t{1} << bit_size) - 1 : ~std::uint64_t{0});
-}
-
-bool is_continuation(std::byte byte) { return (byte & std::byte{0xc0}) == std::byte{0x80}; }
-
-// Length of the well-formed UTF-8 sequence at the start (RFC 3629, 4), 0 if there is none.
-std::size_t utf8_sequence(std::span<const std::byte> text) {
-  const auto first = std::to_integer<unsigned>(text[0]);
-  if (first < 0x80) return 1;
-  const std::size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-  if (first < 0xc2 || first > 0xf4 || text.size() < length) return 0;
-  const auto second = std::to_integer<unsigned>(text[1]);
-  if ((first == 0xe0 && second < 0xa0) || (first == 0xed && second > 0x9f) ||
-      (first == 0xf0 && second < 0x90) || (first == 0xf4 && second > 0x8f))
-    return 0;
-  for (std::size_t i = 1; i < length; ++i)
-    if (!is_continuation(text[i])) return 0;
-  return length;
-}
-
-bool is_ascii(std::span<const std::byte> text) {
-  return std::ranges::all_of(text, [](std::byte byte) { return byte < std::byte{0x80}; });
-}
-
-// Text up to its NUL. A byte that is no UTF-8 is written as \xNN, since a protobuf string must be UTF-8.
-void put_text(std::span<const std::byte> text, BackWriter& out) {
-  text = text.first(static_cast<std::size_t>(std::ranges::find(text, std::byte{0}) - text.begin()));
-  if (is_ascii(text)) {
-    out.raw(text);
-    return;
+std::byte* put_integer(std::byte* front, const std::byte* from) noexcept {
+  if constexpr (std::is_same_v<T, bool>) {
+    *--front = static_cast<std::byte>(load<std::uint8_t>(from) != 0);
+    return front;
+  } else if constexpr (std::is_same_v<T, std::uint8_t>) {
+    return put_u8(front, load<std::uint8_t>(from));
+  } else if constexpr (std::is_signed_v<T>) {
+    return wire::put_varint(front, static_cast<std::uint64_t>(std::int64_t{load<T>(from)}));
+  } else {
+    return wire::put_varint(front, load<T>(from));
   }
-  constexpr char kHex[] = "0123456789abcdef";
-  std::vector<std::byte> valid;
-  valid.reserve(text.size() * 4);
-  while (!text.empty()) {
-    if (const std::size_t length = utf8_sequence(text); length > 0) {
-      valid.insert(valid.end(), text.begin(), text.begin() + static_cast<std::ptrdiff_t>(length));
-      text = text.subspan(length);
+}
+
+std::byte* put_tag(std::byte* front, const Operation& operation) noexcept {
+  return wire::put_aligned(front, operation.tag, operation.tag_size);
+}
+
+template <class T>
+std::byte* put_floating(std::byte* front, const std::byte* from) noexcept {
+  return wire::put_fixed(front, static_cast<double>(load<T>(from)));
+}
+
+// vmitap.Int128 and vmitap.UInt128, with their length.
+std::byte* put_int128(std::byte* front, std::uint64_t low, std::uint64_t high) noexcept {
+  front = wire::put_fixed(front, low);
+  *--front = std::byte{wire::tag(2, wire::kFixed64)};
+  front = wire::put_fixed(front, high);
+  *--front = std::byte{wire::tag(1, wire::kFixed64)};
+  *--front = std::byte{18};
+  return front;
+}
+
+// A bit-field that no single load reaches, or that has fewer than eight bytes around it.
+std::byte* put_wide_bits(std::byte* front, const std::byte* base, const Detail& detail) noexcept {
+  std::array<std::byte, 24> copy{};
+  std::memcpy(copy.data(), base + detail.offset, detail.count);
+  const auto word = [&](std::size_t i) { return load<std::uint64_t>(copy.data() + 8 * i); };
+  const unsigned shift = detail.bit_offset;
+  unsigned __int128 value = word(0);
+  value |= static_cast<unsigned __int128>(word(1)) << 64;
+  value >>= shift;
+  if (shift != 0) value |= static_cast<unsigned __int128>(word(2)) << (128 - shift);
+  const unsigned unused = 128u - detail.bit_size;
+  value <<= unused;
+  value = detail.is_signed ? static_cast<unsigned __int128>(static_cast<__int128>(value) >> unused)
+                           : value >> unused;
+  const auto low = static_cast<std::uint64_t>(value);
+  if (!detail.is_message) return wire::put_varint(front, low);
+  return put_int128(front, low, static_cast<std::uint64_t>(value >> 64));
+}
+
+template <class T>
+std::byte* put_packed(std::byte* front, const std::byte* base, const Operation& operation,
+                      const Detail& detail) noexcept {
+  const std::byte* const back = front;
+  const std::byte* const first = base + detail.offset;
+  for (const std::byte* from = first + std::size_t{detail.count} * detail.stride; from != first;) {
+    from -= detail.stride;
+    if constexpr (std::is_integral_v<T>) {
+      front = put_integer<T>(front, from);
     } else {
-      const auto byte = std::to_integer<unsigned>(text[0]);
-      for (const char c : {'\\', 'x', kHex[byte >> 4], kHex[byte & 15]})
-        valid.push_back(static_cast<std::byte>(c));
-      text = text.subspan(1);
+      front = put_floating<T>(front, from);
     }
   }
-  out.raw(valid);
-}
-
-// A scalar without its tag, or a field that brings its own length.
-void put_content(Encoding encoding, const std::byte* value, std::uint64_t offset, std::uint64_t size,
-                 BackWriter& out) {
-  const std::byte* at = value + offset;
-  switch (encoding) {
-    case Encoding::u8:
-      return out.varint(load<std::uint8_t>(at));
-    case Encoding::u16:
-      return out.varint(load<std::uint16_t>(at));
-    case Encoding::u32:
-      return out.varint(load<std::uint32_t>(at));
-    case Encoding::u64:
-      return out.varint(load<std::uint64_t>(at));
-    case Encoding::i8:
-      return out.varint(extended<std::int8_t>(at));
-    case Encoding::i16:
-      return out.varint(extended<std::int16_t>(at));
-    case Encoding::i32:
-      return out.varint(extended<std::int32_t>(at));
-    case Encoding::i64:
-      return out.varint(extended<std::int64_t>(at));
-    case Encoding::boolean:
-      return out.varint(load<std::uint8_t>(at) != 0 ? 1 : 0);
-    case Encoding::fixed64:
-      return put64(load<std::uint64_t>(at), out);
-    case Encoding::f64:
-      return put64(load<std::uint64_t>(at), out);
-    case Encoding::f32:
-      return out.raw({at, 4});
-    case Encoding::long_double:
-      return put64(std::bit_cast<std::uint64_t>(static_cast<double>(load<long double>(at))), out);
-    case Encoding::float128:
-      return put64(std::bit_cast<std::uint64_t>(static_cast<double>(load<_Float128>(at))), out);
-    case Encoding::unsigned_bits:
-      return out.varint(bits(value, offset, size));
-    case Encoding::signed_bits: {
-      const unsigned spare = static_cast<unsigned>(64 - size);
-      return out.varint(
-          static_cast<std::uint64_t>(static_cast<std::int64_t>(bits(value, offset, size) << spare) >> spare));
-    }
-    case Encoding::int128:
-    case Encoding::uint128: {
-      const std::byte* high = at + 8;
-      out.raw({at, 8});
-      out.tag(2, 1);
-      out.raw({high, 8});
-      out.tag(1, 1);
-      return out.varint(18);
-    }
-    case Encoding::text: {
-      const std::size_t before = out.size();
-      put_text({at, size}, out);
-      return out.varint(out.size() - before);
-    }
-    case Encoding::bytes:
-      out.raw({at, size});
-      return out.varint(size);
-    case Encoding::packed:
-    case Encoding::message:
-    case Encoding::messages:
-    case Encoding::repeated:
-      return;
-  }
-}
-
-void encode_all(std::span<const EncodeOperation> operations, const std::byte* value, BackWriter& out) {
-  for (std::size_t i = 0; i < operations.size(); ++i) {
-    const EncodeOperation& op = operations[i];
-    switch (op.encoding) {
-      case Encoding::message:
-      case Encoding::messages:
-        for (std::uint64_t element = op.count; element-- > 0;) {
-          const std::size_t before = out.size();
-          encode_all(operations.subspan(i + 1, op.body), value + op.offset + element * op.stride, out);
-          out.varint(out.size() - before);
-          out.varint(op.tag);
-        }
-        i += op.body;
-        break;
-      case Encoding::packed: {
-        const std::size_t before = out.size();
-        for (std::uint64_t element = op.count; element-- > 0;)
-          put_content(op.element, value, op.offset + element * op.stride, op.size, out);
-        out.varint(out.size() - before);
-        out.varint(op.tag);
-        break;
-      }
-      case Encoding::repeated:
-        for (std::uint64_t element = op.count; element-- > 0;) {
-          put_content(op.element, value, op.offset + element * op.stride, op.size, out);
-          out.varint(op.tag);
-        }
-        break;
-      default:
-        put_content(op.encoding, value, op.offset, op.size, out);
-        out.varint(op.tag);
-    }
-  }
+  return put_tag(wire::put_varint(front, static_cast<std::uint64_t>(back - front)), operation);
 }
 
 }  // namespace
 
-BackWriter::BackWriter(std::size_t capacity) : storage_(capacity), start_(capacity) {}
-
-void BackWriter::clear() noexcept { start_ = storage_.size(); }
-
-std::span<const std::byte> BackWriter::bytes() const noexcept { return std::span(storage_).subspan(start_); }
-
-void BackWriter::grow(std::size_t size) {
-  const std::size_t used = this->size();
-  std::vector<std::byte> larger(std::max(storage_.size() * 2, used + size));
-  std::memcpy(larger.data() + larger.size() - used, storage_.data() + start_, used);
-  start_ = larger.size() - used;
-  storage_.swap(larger);
-}
-
-void BackWriter::long_varint(std::uint64_t value) {
-  const auto length = static_cast<std::size_t>((std::bit_width(value) + 6) / 7);
-  std::byte* out = reserve(length);
-  for (std::size_t i = 0; i + 1 < length; ++i, value >>= 7) out[i] = static_cast<std::byte>(value | 0x80);
-  out[length - 1] = static_cast<std::byte>(value);
-}
-
-void BackWriter::raw(std::span<const std::byte> bytes) {
-  if (!bytes.empty()) std::memcpy(reserve(bytes.size()), bytes.data(), bytes.size());
-}
-
 void EncodePlan::encode(std::span<const std::byte> value, BackWriter& out) const {
-  encode_all(operations_, value.data(), out);
+  if (operations_.empty() || value.size() < value_size_) return;
+  out.set_front(run(value.data(), out.front(encoded_max_)));
+}
+
+std::byte* EncodePlan::run(const std::byte* base, std::byte* front) const noexcept {
+  std::array<Frame, kNestingMax> frames;  // only what is in use is ever touched
+  Frame* next = frames.data();
+  const Operation* op = operations_.data();
+  const auto detail = [&]() -> const Detail& { return details_[op->offset]; };
+  const auto each = [&](auto put) {
+    unsigned left = op->run;
+    do {
+      front = put_tag(put(front, base + op->offset), *op);
+      ++op;
+    } while (--left != 0);
+  };
+  const auto packed = [&]<class T>(T) {
+    front = put_packed<T>(front, base, *op, detail());
+    ++op;
+  };
+  for (;;) {
+    switch (op->op) {
+      case Op::end:
+        return front;
+      case Op::u8:
+        each(put_integer<std::uint8_t>);
+        break;
+      case Op::u16:
+        each(put_integer<std::uint16_t>);
+        break;
+      case Op::u32:
+        each(put_integer<std::uint32_t>);
+        break;
+      case Op::u64:
+        each(put_integer<std::uint64_t>);
+        break;
+      case Op::s8:
+        each(put_integer<std::int8_t>);
+        break;
+      case Op::s16:
+        each(put_integer<std::int16_t>);
+        break;
+      case Op::s32:
+        each(put_integer<std::int32_t>);
+        break;
+      case Op::s64:
+        each(put_integer<std::int64_t>);
+        break;
+      case Op::boolean:
+        each(put_integer<bool>);
+        break;
+      case Op::fixed32:
+        each([](std::byte* to, const std::byte* from) {
+          return wire::put_fixed(to, load<std::uint32_t>(from));
+        });
+        break;
+      case Op::fixed64:
+        each([](std::byte* to, const std::byte* from) {
+          return wire::put_fixed(to, load<std::uint64_t>(from));
+        });
+        break;
+      case Op::bits_unsigned: {
+        const std::uint64_t bits = load<std::uint64_t>(base + op->offset) << op->run >> op->shift;
+        front = put_tag(wire::put_varint(front, bits), *op);
+        ++op;
+        break;
+      }
+      case Op::bits_signed: {
+        const std::uint64_t bits = load<std::uint64_t>(base + op->offset) << op->run;
+        const std::int64_t value = static_cast<std::int64_t>(bits) >> op->shift;
+        front = put_tag(wire::put_varint(front, static_cast<std::uint64_t>(value)), *op);
+        ++op;
+        break;
+      }
+      case Op::x87:
+        front = put_tag(put_floating<long double>(front, base + detail().offset), *op);
+        ++op;
+        break;
+      case Op::binary128:
+        front = put_tag(put_floating<__float128>(front, base + detail().offset), *op);
+        ++op;
+        break;
+      case Op::int128: {
+        const std::byte* const from = base + detail().offset;
+        front = put_tag(put_int128(front, load<std::uint64_t>(from), load<std::uint64_t>(from + 8)), *op);
+        ++op;
+        break;
+      }
+      case Op::wide_bits:
+        front = put_tag(put_wide_bits(front, base, detail()), *op);
+        ++op;
+        break;
+      case Op::text: {
+        const std::byte* const back = front;
+        front = wire::put_text(front, base + detail().offset, detail().count);
+        front = put_tag(wire::put_varint(front, static_cast<std::uint64_t>(back - front)), *op);
+        ++op;
+        break;
+      }
+      case Op::bytes:
+        front -= detail().count;
+        std::memcpy(front, base + detail().offset, detail().count);
+        front = put_tag(wire::put_varint(front, detail().count), *op);
+        ++op;
+        break;
+      case Op::packed_u8:
+        packed(std::uint8_t{});
+        break;
+      case Op::packed_u16:
+        packed(std::uint16_t{});
+        break;
+      case Op::packed_u32:
+        packed(std::uint32_t{});
+        break;
+      case Op::packed_u64:
+        packed(std::uint64_t{});
+        break;
+      case Op::packed_s8:
+        packed(std::int8_t{});
+        break;
+      case Op::packed_s16:
+        packed(std::int16_t{});
+        break;
+      case Op::packed_s32:
+        packed(std::int32_t{});
+        break;
+      case Op::packed_s64:
+        packed(std::int64_t{});
+        break;
+      case Op::packed_boolean:
+        packed(bool{});
+        break;
+      case Op::packed_x87:
+        packed(0.0L);
+        break;
+      case Op::packed_binary128:
+        packed(__float128{});
+        break;
+      case Op::packed_raw: {
+        const std::size_t size = std::size_t{detail().count} * detail().stride;
+        front -= size;
+        std::memcpy(front, base + detail().offset, size);
+        front = put_tag(wire::put_varint(front, size), *op);
+        ++op;
+        break;
+      }
+      case Op::message_end:
+        (next++)->back = front;
+        ++op;
+        break;
+      case Op::message_start:
+        --next;
+        front = put_tag(wire::put_varint(front, static_cast<std::uint64_t>(next->back - front)), *op);
+        ++op;
+        break;
+      case Op::loop_begin: {
+        const Detail& loop = detail();
+        *next++ = {base, op + 1, nullptr, loop.count, loop.stride};
+        base += loop.offset + std::size_t{loop.count - 1} * loop.stride;
+        ++op;
+        break;
+      }
+      case Op::loop_end:
+        if (Frame& frame = next[-1]; --frame.left != 0) {
+          base -= frame.stride;
+          op = frame.body;
+        } else {
+          base = frame.base;
+          --next;
+          ++op;
+        }
+        break;
+    }
+  }
 }
 
 }  // namespace vmitap::types

@@ -10,96 +10,91 @@
 #include <span>
 #include <vector>
 
+#include "types/back_writer.hpp"
+
 namespace vmitap::types {
 
-// A buffer that grows towards its front. Not thread-safe.
-class BackWriter {
- public:
-  explicit BackWriter(std::size_t capacity = 4096);
-  void clear() noexcept;
-  [[nodiscard]] std::span<const std::byte> bytes() const noexcept;
-  [[nodiscard]] std::size_t size() const noexcept { return storage_.size() - start_; }
-
-  // Makes room for `size` bytes in front of what is written and returns where they start.
-  std::byte* reserve(std::size_t size) {
-    if (size > start_) [[unlikely]]
-      grow(size);
-    start_ -= size;
-    return storage_.data() + start_;
-  }
-  void varint(std::uint64_t value) {
-    if (value < 0x80) [[likely]] {
-      *reserve(1) = static_cast<std::byte>(value);
-    } else {
-      long_varint(value);
-    }
-  }
-  void tag(std::uint32_t field, std::uint32_t wire_type) { varint(field << 3 | wire_type); }
-  void raw(std::span<const std::byte> bytes);
-
- private:
-  void grow(std::size_t size);
-  void long_varint(std::uint64_t value);
-
-  std::vector<std::byte> storage_;
-  std::size_t start_ = 0;
-};
-
-enum class Encoding : std::uint8_t {
-  // Scalars: a varint each, sign-extended where signed, as int32/int64/enum fields want it.
-  u8,
-  u16,
-  u32,
-  u64,
-  i8,
-  i16,
-  i32,
-  i64,
-  boolean,
-  fixed64,
-  f32,
-  f64,
-  long_double,
-  float128,
-  unsigned_bits,
-  signed_bits,  // a bit-field: `offset` bits from the value's start, `size` wide
-  int128,
-  uint128,   // vmitap.Int128, vmitap.UInt128
-  text,      // char[size], up to its NUL
-  bytes,     // size bytes as they are
-  packed,    // count scalars of `element`, `stride` bytes apart
-  message,   // the next `body` operations
-  messages,  // the same, count times, stride bytes apart
-  repeated,  // a field that is not packed (text, bytes, int128), count times
-};
-
-// Executed in list order, which is the fields' order backwards.
-struct EncodeOperation {
-  Encoding encoding{};
-  Encoding element{};        // of packed and repeated
-  std::uint32_t tag = 0;     // field number and wire type
-  std::uint64_t offset = 0;  // from the value's start: bytes, or bits of a bit-field
-  std::uint64_t size = 0;
-  std::uint64_t count = 0;
-  std::uint64_t stride = 0;
-  std::uint32_t body = 0;
-};
-
-// Immutable once compiled (schema.cpp compiles); encode() may run on several threads at once.
+// Immutable once compiled (plan_compiler.cpp); encode() may run on several threads at once.
 class EncodePlan {
  public:
-  EncodePlan() = default;
-  EncodePlan(std::vector<EncodeOperation> operations, std::size_t value_size)
-      : operations_(std::move(operations)), value_size_(value_size) {}
-
-  // Writes this field, tag and all, in front of what `out` holds. `value` has value_size() bytes.
+  // Writes this field, tag and all, in front of what `out` holds. `value` has value_size() bytes; a
+  // shorter one is not written at all.
   void encode(std::span<const std::byte> value, BackWriter& out) const;
   [[nodiscard]] std::size_t value_size() const noexcept { return value_size_; }
+  // No value encodes to more bytes than this.
+  [[nodiscard]] std::size_t encoded_max() const noexcept { return encoded_max_; }
   [[nodiscard]] bool empty() const noexcept { return operations_.empty(); }
 
+  // One step, from the last byte of the message to the first.
+  enum class Op : std::uint8_t {
+    end,
+    // `run` fields of this kind, each an operation of its own: a value at `offset`, then its tag.
+    u8,
+    u16,
+    u32,
+    u64,
+    s8,
+    s16,
+    s32,
+    s64,
+    boolean,
+    fixed32,
+    fixed64,
+    // A bit-field within the eight bytes at `offset`.
+    bits_unsigned,
+    bits_signed,
+    // The rest have a Detail, at index `offset`.
+    x87,
+    binary128,
+    int128,
+    wide_bits,
+    text,
+    bytes,
+    packed_u8,
+    packed_u16,
+    packed_u32,
+    packed_u64,
+    packed_s8,
+    packed_s16,
+    packed_s32,
+    packed_s64,
+    packed_boolean,
+    packed_x87,
+    packed_binary128,
+    packed_raw,     // already in wire format: floating point, addresses
+    message_end,    // what follows stands in a nested message
+    message_start,  // its length and tag
+    loop_begin,     // what follows is done for each element, from the last to the first
+    loop_end,
+  };
+  struct Operation {
+    Op op = Op::end;
+    std::uint8_t tag_size = 0;
+    std::uint8_t run = 1;    // bit-fields: how far to shift left until the highest bit is the first
+    std::uint8_t shift = 0;  // bit-fields: then to the right until the lowest bit is the last
+    std::uint32_t offset = 0;
+    std::uint64_t tag = 0;  // for wire::put_aligned()
+  };
+  struct Detail {
+    std::uint32_t offset = 0;  // from the start of the value, or of a loop's element
+    std::uint32_t count = 0;   // elements or bytes
+    std::uint32_t stride = 0;  // bytes from one element to the next
+    std::uint8_t bit_offset = 0;
+    std::uint8_t bit_size = 0;
+    bool is_signed = false;
+    bool is_message = false;  // wide_bits: as Int128 or UInt128
+  };
+  // Messages and loops within each other.
+  static constexpr std::size_t kNestingMax = 256;
+
  private:
-  std::vector<EncodeOperation> operations_;
+  friend class PlanCompiler;
+  [[nodiscard]] std::byte* run(const std::byte* base, std::byte* front) const noexcept;
+
+  std::vector<Operation> operations_;
+  std::vector<Detail> details_;
   std::size_t value_size_ = 0;
+  std::size_t encoded_max_ = 0;
 };
 
 }  // namespace vmitap::types

@@ -1,430 +1,477 @@
 // SPDX-License-Identifier: MIT
+// Recursive descent; each rule resolves what it has read at once.
 #include "types/expression.hpp"
 
-#include <cctype>
-#include <charconv>
-#include <vector>
+#include <utility>
 
-#include "base/nearest.hpp"
+#include "types/expression_cast.hpp"
+#include "types/expression_members.hpp"
+#include "types/expression_names.hpp"
+#include "types/expression_place.hpp"
+#include "types/expression_tokens.hpp"
 
 namespace vmitap::types {
 namespace {
 
-constexpr std::uint64_t kValueMax = std::uint64_t{1} << 20;
+constexpr std::size_t kTextMax = 4096;
+constexpr int kDepthMax = 64;
 
-// A place in the guest, as the expression leads to it step by step.
-struct Place {
+// What has been read so far stands for.
+struct Term {
   std::shared_ptr<const Catalog> catalog;
-  TypeId type = 0;
-  vmitap_fetch fetch{};
-  std::uint32_t bit_offset = 0;
+  Place place;
+  PointedType type;
+  bool is_address = false;  // the address of what stands at `place`, of this type
+  std::uint64_t bit_offset = 0;
   std::uint32_t bit_size = 0;
   std::optional<std::uint64_t> elements;
 };
 
 class Parser {
  public:
-  Parser(std::string_view text, const Scope& scope) : text_(text), scope_(scope) {}
+  Parser(std::string_view text, const Scope& scope)
+      : text_(text), scope_(scope), names_(scope), tokens_(tokenize(text)) {}
 
-  Result<Place> parse() {
-    auto place = unary(0);
-    if (!place) return place;
-    space();
-    if (at_ < text_.size()) return bad("the end, '.', '->' or '['");
-    return place;
+  Result<Value> run() {
+    if (text_.size() > kTextMax)
+      return fail({.code = Errc::too_large, .subject = "an expression", .number = kTextMax});
+    auto term = group(tokens_.size() - 1);
+    if (!term) return tl::unexpected(std::move(term.error()));
+    return finish(*term);
   }
 
  private:
-  static constexpr int kDepthMax = 64;
+  using Terms = Result<Term>;
 
-  Result<Place> unary(int depth) {
-    if (depth > kDepthMax) return bad("fewer nested operators");
-    space();
-    if (take("*")) {
-      auto place = unary(depth + 1);
-      if (!place) return place;
-      return dereference(*std::move(place), 0);
+  [[nodiscard]] const Token& token() const { return tokens_[at_]; }
+  bool accept(std::string_view sign) {
+    if (!token().is(sign)) return false;
+    ++at_;
+    return true;
+  }
+  [[nodiscard]] std::span<const Token> tokens(std::size_t from, std::size_t to) const {
+    return std::span{tokens_}.subspan(from, to - from);
+  }
+  [[nodiscard]] tl::unexpected<Error> bad(const Token& where, std::string expected) const {
+    return fail({.code = Errc::bad_expression,
+                 .subject = std::string(text_),
+                 .number = where.column,
+                 .hint = std::move(expected)});
+  }
+  [[nodiscard]] tl::unexpected<Error> too_far(const Token& where) const {
+    return bad(where, "a place that is within the arguments or the address space");
+  }
+
+  // All up to token `end`, which is the closing parenthesis or the end of the text.
+  Terms group(std::size_t end) {
+    const auto root = names_.whole(tokens(at_, end));
+    if (!root) return tl::unexpected(root.error());
+    if (*root != nullptr) {
+      const Token& name = token();
+      at_ = end;
+      return start(**root, name);
     }
-    const std::size_t start = at_;
-    if (take("(")) {
-      if (auto cast_type = type_name()) {
-        const std::size_t type_end = at_;
-        auto place = unary(depth + 1);
-        if (!place) return place;
-        return cast(*std::move(place), *cast_type, start, type_end);
-      }
-      auto place = unary(depth + 1);
-      if (!place) return place;
-      space();
-      if (!take(")")) return bad("')'");
-      return postfix(*std::move(place));
+    auto term = unary();
+    if (term && at_ != end) return bad(token(), "an operator ('.', '->', '[') or the end");
+    return term;
+  }
+
+  Terms unary() {
+    if (++depth_ > kDepthMax) return bad(token(), "less nesting");
+    Terms term = unary_at(token());
+    --depth_;
+    return term;
+  }
+
+  Terms unary_at(const Token& first) {
+    if (accept("*")) {
+      auto term = unary();
+      return term ? follow(std::move(*term), first) : std::move(term);
     }
-    auto place = name();
-    if (!place) return place;
-    return postfix(*std::move(place));
-  }
-
-  // Behind '(': "struct tcp_pcb *)" or "tcp_pcb *)". Nothing is taken if it is no cast.
-  struct CastType {
-    std::shared_ptr<const Catalog> catalog;
-    TypeId type = 0;
-    int pointers = 0;
-  };
-  std::optional<CastType> type_name() {
-    const std::size_t close = text_.find(')', at_);
-    if (close == std::string_view::npos) return std::nullopt;
-    std::string_view spelled = text_.substr(at_, close - at_);
-    CastType result;
-    while (!spelled.empty() &&
-           (spelled.back() == '*' || std::isspace(static_cast<unsigned char>(spelled.back())) != 0)) {
-      result.pointers += spelled.back() == '*';
-      spelled.remove_suffix(1);
+    if (accept("&")) {
+      auto term = unary();
+      return term ? address_of(std::move(*term), first) : std::move(term);
     }
-    while (!spelled.empty() && std::isspace(static_cast<unsigned char>(spelled.front())) != 0)
-      spelled.remove_prefix(1);
-    if (result.pointers == 0 || spelled.empty()) return std::nullopt;
-    for (const LoadedObject& object : objects_in_order()) {
-      const TypeId found = object.catalog->find(spelled);
-      if (found == 0) continue;
-      result.catalog = object.catalog;
-      result.type = found;
-      at_ = close + 1;
-      return result;
+    if (!first.is("(")) return postfix();
+    const std::size_t begin = at_ + 1;
+    const std::size_t end = closing(at_);
+    if (end == 0) return bad(first, "a closing parenthesis to this one");
+    if (!is_cast(begin, end)) return postfix();
+    at_ = end + 1;
+    auto term = unary();
+    return term ? cast(std::move(*term), tokens(begin, end)) : std::move(term);
+  }
+
+  // The parenthesis that closes that at token `open`; 0 if none does.
+  [[nodiscard]] std::size_t closing(std::size_t open) const {
+    std::size_t depth = 0;
+    for (std::size_t i = open; i < tokens_.size(); ++i) {
+      if (tokens_[i].is("(")) ++depth;
+      if (tokens_[i].is(")") && --depth == 0) return i;
     }
-    return std::nullopt;
+    return 0;
   }
 
-  // Only the type changes: a pointer's value stays where it is. The pointer types themselves need not exist
-  // in the catalog, so a cast place remembers how many pointers stand before the type.
-  Result<Place> cast(Place place, const CastType& to, std::size_t start, std::size_t) {
-    const Type& from = (*place.catalog)[place.catalog->strip(place.type)];
-    if (place.bit_size > 0 || from.size != 8 || (from.kind != Kind::pointer && from.kind != Kind::integer))
-      return bad_at(start, "a pointer or a 64-bit integer behind a cast");
-    place.catalog = to.catalog;
-    place.type = to.type;
-    cast_pointers_ = to.pointers;
-    return place;
+  [[nodiscard]] bool is_cast(std::size_t begin, std::size_t end) const {
+    const auto inside = tokens(begin, end);
+    if (is_type_name(inside)) return true;
+    const Token& next = tokens_[end + 1];
+    const bool has_operand = next.kind == Token::Kind::name || next.kind == Token::Kind::quoted ||
+                             next.is("(") || next.is("*") || next.is("&");
+    return has_operand && !inside.empty() && inside[0].kind == Token::Kind::name;
   }
 
-  Result<Place> name() {
-    space();
-    if (auto argument = argument_as_written()) return *std::move(argument);
-    const std::size_t start = at_;
-    while (at_ < text_.size() && (std::isalnum(static_cast<unsigned char>(text_[at_])) != 0 ||
-                                  text_[at_] == '_' || text_[at_] == '$' || text_.substr(at_, 2) == "::" ||
-                                  (at_ > start && text_.substr(at_ - 1, 2) == "::")))
-      ++at_;
-    const std::string_view word = text_.substr(start, at_ - start);
-    if (word.empty() || std::isdigit(static_cast<unsigned char>(word[0])) != 0)
-      return bad_at(start, "the name of a mark or an argument");
-    if (word.starts_with("arg") && scope_.site != nullptr) {
-      std::size_t position = 0;
-      const auto parsed = std::from_chars(word.data() + 3, word.data() + word.size(), position);
-      if (parsed.ec == std::errc() && parsed.ptr == word.data() + word.size() && position >= 1 &&
-          position <= scope_.site->arguments.size())
-        return argument(scope_.site->arguments[position - 1]);
-    }
-    for (const LoadedObject& object : objects_in_order())
-      for (const Mark& mark : object.catalog->marks)
-        if (mark.name == word) return marked(object, mark);
-    return unknown(word);
-  }
-
-  // An argument such as `seg->len` is named by its whole text; the longest that fits wins.
-  std::optional<Place> argument_as_written() {
-    if (scope_.site == nullptr) return std::nullopt;
-    const Argument* best = nullptr;
-    for (const Argument& candidate : scope_.site->arguments) {
-      if (candidate.name.empty() || !text_.substr(at_).starts_with(candidate.name)) continue;
-      const std::size_t end = at_ + candidate.name.size();
-      const bool whole = end >= text_.size() ||
-                         (std::isalnum(static_cast<unsigned char>(text_[end])) == 0 && text_[end] != '_');
-      if (whole && (best == nullptr || best->name.size() < candidate.name.size())) best = &candidate;
-    }
-    if (best == nullptr) return std::nullopt;
-    at_ += best->name.size();
-    return argument(*best);
-  }
-
-  Place argument(const Argument& argument) {
-    Place place;
-    place.catalog = scope_.site_object->catalog;
-    place.type = argument.type;
-    place.fetch.base = VMITAP_FETCH_ARGUMENT;
-    place.fetch.origin = argument.offset;
-    return place;
-  }
-
-  static Place marked(const LoadedObject& object, const Mark& mark) {
-    Place place;
-    place.catalog = object.catalog;
-    place.type = mark.type;
-    place.fetch.base = VMITAP_FETCH_ADDRESS;
-    place.fetch.origin = mark.variable.value + object.load_bias;
-    return place;
-  }
-
-  Result<Place> postfix(Place place) {
-    for (;;) {
-      space();
-      if (take("->")) {
-        auto pointed = dereference(std::move(place), 2);
-        if (!pointed) return pointed;
-        auto member = this->member(*std::move(pointed));
-        if (!member) return member;
-        place = *std::move(member);
-      } else if (take(".")) {
-        auto member = this->member(std::move(place));
-        if (!member) return member;
-        place = *std::move(member);
-      } else if (take("[")) {
-        auto element = index(std::move(place));
-        if (!element) return element;
-        place = *std::move(element);
+  Terms postfix() {
+    auto term = primary();
+    while (term) {
+      const Token& sign = token();
+      if (accept(".")) {
+        term = member(std::move(*term), sign);
+      } else if (accept("->")) {
+        auto record = follow(std::move(*term), sign);
+        term = record ? member(std::move(*record), sign) : std::move(record);
+      } else if (accept("[")) {
+        term = subscript(std::move(*term), sign);
       } else {
-        return place;
+        break;
       }
     }
+    return term;
   }
 
-  Result<Place> dereference(Place place, std::size_t operator_size) {
-    const std::size_t column = at_ - std::min(at_, operator_size);
-    if (place.elements) return bad_at(column, "no operator behind a slice");
-    TypeId target = 0;
-    if (cast_pointers_ > 0) {
-      --cast_pointers_;
-      target = place.type;
-    } else {
-      const Type& type = (*place.catalog)[place.catalog->strip(place.type)];
-      if (type.kind == Kind::array) {
-        place.type = type.target;  // an array stands for its first element
-        return place;
-      }
-      if (type.kind != Kind::pointer)
-        return bad_at(column, "a pointer, and this is of type " + place.catalog->spelling(place.type));
-      target = type.target;
+  Terms primary() {
+    const Token& first = token();
+    if (accept("(")) {
+      const std::size_t end = closing(at_ - 1);
+      if (end == 0) return bad(first, "a closing parenthesis to this one");
+      auto term = group(end);
+      if (term) ++at_;
+      return term;
     }
-    if (place.fetch.hops == VMITAP_FETCH_HOPS_MAX)
-      return fail({.code = Errc::too_large,
-                   .operation = "resolve",
-                   .subject = "the number of pointers in " + std::string(text_),
-                   .number = VMITAP_FETCH_HOPS_MAX});
-    place.fetch.add[place.fetch.hops++] = 0;
-    place.type = target;
-    return place;
-  }
-
-  // Moves within what the place already reaches.
-  static void advance(Place& place, std::uint64_t bytes) {
-    if (place.fetch.hops == 0) {
-      place.fetch.origin += bytes;
-    } else {
-      place.fetch.add[place.fetch.hops - 1] += static_cast<std::int64_t>(bytes);
-    }
-  }
-
-  Result<Place> member(Place place) {
-    space();
-    const std::size_t start = at_;
-    while (at_ < text_.size() &&
-           (std::isalnum(static_cast<unsigned char>(text_[at_])) != 0 || text_[at_] == '_'))
+    if (first.kind == Token::Kind::quoted) {
       ++at_;
-    const std::string_view name = text_.substr(start, at_ - start);
-    if (name.empty()) return bad_at(start, "the name of a member");
-    if (place.elements || cast_pointers_ > 0)
-      return bad_at(start, "a struct, and this is a pointer or a slice");
-    const Catalog& catalog = *place.catalog;
-    const TypeId record = catalog.strip(place.type);
-    if (catalog[record].kind != Kind::record) {
-      const bool pointer = catalog[record].kind == Kind::pointer;
-      return bad_at(
-          start, (pointer ? "'->' instead of '.', as this is of type " : "a struct, and this is of type ") +
-                     catalog.spelling(place.type));
+      if (!accept("::")) return bad(token(), "'::' and the name of a mark");
+      const auto root = names_.in_file(first.text, tokens(at_, tokens_.size()));
+      return start_at(root, token());
     }
-    std::vector<std::string_view> names;
-    if (const auto found = find_member(catalog, record, name, 0, names, 0)) {
-      advance(place, found->byte_offset);
-      place.type = found->member->type;
-      if (found->member->bit_size > 0) {
-        const std::uint64_t first = found->member->bit_offset / 8;
-        advance(place, first);
-        place.bit_offset = static_cast<std::uint32_t>(found->member->bit_offset % 8);
-        place.bit_size = found->member->bit_size;
-      } else {
-        advance(place, found->member->offset);
-      }
-      return place;
+    if (first.kind != Token::Kind::name && !first.is("::")) return bad(first, "a name");
+    accept("::");
+    const auto root = names_.longest(tokens(at_, tokens_.size()));
+    return start_at(root, token());
+  }
+
+  Terms start_at(const Result<const RootName*>& found, const Token& first) {
+    if (!found) return tl::unexpected(found.error());
+    const RootName* root = *found;
+    if (root != nullptr) {
+      at_ += root->tokens.size();
+      return start(*root, first);
     }
+    if (first.kind != Token::Kind::name) return bad(first, "a name");
+    root = names_.by_position(first.text);
+    if (root != nullptr) {
+      ++at_;
+      return start(*root, first);
+    }
+    const std::string name = qualified_name();
     return fail({.code = Errc::unknown_name,
-                 .operation = "resolve",
-                 .subject = std::string(name) + " in " + catalog.spelling(place.type),
-                 .number = start + 1,
-                 .hint = nearest(name, names)});
+                 .operation = scope_.site != nullptr ? "among the trigger's arguments and the marks"
+                                                     : "among the marks",
+                 .subject = name,
+                 .number = first.column,
+                 .hint = names_.nearest_to(name)});
   }
 
-  struct Found {
-    const Member* member;
-    std::uint64_t byte_offset;  // of the record that holds it
-  };
-  // Members of anonymous members and of bases are found as the record's own.
-  static std::optional<Found> find_member(const Catalog& catalog, TypeId record, std::string_view name,
-                                          std::uint64_t base, std::vector<std::string_view>& names,
-                                          int depth) {
-    if (depth > kDepthMax) return std::nullopt;
-    for (const Member& member : catalog[record].members) {
-      if (member.name == name && !member.is_virtual_base) return Found{&member, base};
-      if (!member.name.empty()) names.push_back(member.name);
-    }
-    for (const Member& member : catalog[record].members) {
-      if ((!member.name.empty() && !member.is_base) || member.is_virtual_base) continue;
-      const TypeId inner = catalog.strip(member.type);
-      if (catalog[inner].kind != Kind::record) continue;
-      if (auto found = find_member(catalog, inner, name, base + member.offset, names, depth + 1))
-        return found;
-    }
-    return std::nullopt;
-  }
-
-  Result<Place> index(Place place) {
-    const std::size_t start = at_;
-    const auto first = number();
-    std::optional<std::uint64_t> end;
-    space();
-    if (take(":")) {
-      end = number();
-      if (!end) return bad("the end of the slice, as in [0:4]");
-    }
-    space();
-    if ((!first && !end) || !take("]")) return bad("a constant index, as in [3] or [0:4]");
-    const std::uint64_t from = first.value_or(0);
-    if (end && *end <= from) return bad_at(start, "a slice that ends behind its begin");
-    if (place.elements) return bad_at(start, "no index behind a slice");
-
-    const Catalog& catalog = *place.catalog;
-    const Type type = catalog[catalog.strip(place.type)];
-    TypeId element = 0;
-    if (cast_pointers_ == 0 && type.kind == Kind::array) {
-      element = type.target;
-      if (!type.is_flexible && (end ? *end > type.count : from >= type.count))
-        return bad_at(start, "an index below " + std::to_string(type.count));
+  Terms start(const RootName& root, const Token& where) {
+    Term term;
+    term.catalog = root.object->catalog;
+    if (root.argument != nullptr) {
+      term.place = Place::in_arguments(root.argument->offset, scope_.site->arguments_size);
+      term.type = {term.catalog.get(), root.argument->type, 0};
+    } else if (root.address != 0) {
+      term.place = Place::at_address(root.address);
+      term.type = {term.catalog.get(), root.mark->type, 0};
     } else {
-      auto pointed = dereference(std::move(place), 1);
-      if (!pointed) return pointed;
-      place = *std::move(pointed);
-      element = place.type;
+      return fail(
+          {.code = Errc::unsupported,
+           .subject = "the mark " + root.mark->name + ", whose address only the running guest knows"});
     }
-    const std::uint64_t size = cast_pointers_ > 0 ? 8 : catalog[catalog.strip(element)].size;
-    if (size == 0) return bad_at(start, "a complete type behind the pointer or in the array");
-    if (from > kIndexMax || (end && *end - from > kValueMax / size))
-      return fail({.code = Errc::too_large,
-                   .operation = "resolve",
-                   .subject = std::string(text_),
-                   .number = kValueMax});
-    advance(place, from * size);
-    place.type = element;
-    if (end) place.elements = *end - from;
-    return place;
+    return through_references(std::move(term), where);
   }
 
-  std::optional<std::uint64_t> number() {
-    space();
-    std::string_view rest = text_.substr(at_);
-    const int base = rest.starts_with("0x") ? 16 : 10;
-    const std::size_t prefix = base == 16 ? 2 : 0;
-    std::uint64_t value = 0;
-    const auto [end, error] = std::from_chars(rest.data() + prefix, rest.data() + rest.size(), value, base);
-    if (error != std::errc()) return std::nullopt;
-    at_ += static_cast<std::size_t>(end - rest.data());
+  // name { '::' name }; empty if there is none.
+  std::string qualified_name() {
+    std::string name;
+    while (token().kind == Token::Kind::name) {
+      name += token().text;
+      ++at_;
+      if (!token().is("::") || tokens_[at_ + 1].kind != Token::Kind::name) break;
+      name += "::";
+      ++at_;
+    }
+    return name;
+  }
+
+  Terms member(Term term, const Token& sign) {
+    const Token& first = token();
+    const std::string name = qualified_name();
+    if (name.empty()) return bad(first, "the name of a member");
+    if (term.elements) return bad(sign, "the end, as [a:b] takes several elements");
+    if (term.is_address || term.type.kind() == Kind::pointer) {
+      return bad(sign, "'->', as what stands before it is a pointer");
+    }
+    if (term.type.kind() != Kind::record) {
+      return bad(sign, "a struct, union or class before it, and not " + term.type.spelling());
+    }
+    if (term.type.type().is_declaration) return incomplete(term.type, sign);
+    const TypeId record = term.catalog->strip(term.type.id);
+    auto found = find_member(*term.catalog, record, name);
+    if (!found) {
+      found.error().number = first.column;
+      return tl::unexpected(std::move(found.error()));
+    }
+    const Member& member = *found->member;
+    std::uint64_t offset = found->record_offset;
+    if (member.bit_size != 0) {
+      offset += member.bit_offset / 8;
+      term.bit_offset = member.bit_offset % 8;
+      term.bit_size = member.bit_size;
+    } else {
+      offset += member.offset;
+    }
+    if (!move(term, offset)) return too_far(first);
+    term.type = {term.catalog.get(), member.type, 0};
+    return through_references(std::move(term), first);
+  }
+
+  Terms subscript(Term term, const Token& sign) {
+    const Token& first = token();
+    const auto index = signed_number();
+    if (!index) return bad(first, "a number, or two with ':' between them");
+    if (accept(":")) return slice(std::move(term), sign, *index);
+    if (!accept("]")) return bad(token(), "']' or ':'");
+    if (const auto count = count_of(term); count && (*index < 0 || std::uint64_t(*index) >= *count)) {
+      return bad(first, *count == 0 ? "another array: this one has no elements"
+                                    : "an index from 0 to " + std::to_string(*count - 1));
+    }
+    return element(std::move(term), sign, *index);
+  }
+
+  Terms slice(Term term, const Token& sign, std::int64_t from) {
+    const Token& second = token();
+    const auto to = signed_number();
+    if (!to) return bad(second, "a number: the index after the last element");
+    if (!accept("]")) return bad(token(), "']'");
+    if (*to <= from) return bad(second, "a number greater than the one before ':'");
+    const auto count = count_of(term);
+    if (count && (from < 0 || std::uint64_t(*to) > *count)) {
+      return bad(sign, "a slice within [0:" + std::to_string(*count) + "]");
+    }
+    auto first = element(std::move(term), sign, from);
+    if (first) first->elements = std::uint64_t(*to) - std::uint64_t(from);
+    return first;
+  }
+
+  // Elements of an array; nothing if it does not say, or is none.
+  static std::optional<std::uint64_t> count_of(const Term& term) {
+    if (term.is_address || term.type.kind() != Kind::array || term.type.type().is_flexible)
+      return std::nullopt;
+    return term.type.type().count;
+  }
+
+  std::optional<std::int64_t> signed_number() {
+    const bool is_negative = accept("-");
+    if (token().kind != Token::Kind::number) return std::nullopt;
+    const auto value = number(token().text);
+    if (!value) return std::nullopt;
+    ++at_;
+    return is_negative ? -*value : *value;
+  }
+
+  Terms element(Term term, const Token& sign, std::int64_t index) {
+    if (!term.is_address && term.type.kind() == Kind::array && term.type.type().is_flexible && index < 0) {
+      return bad(sign, "an index of at least 0");
+    }
+    auto first = follow(std::move(term), sign);
+    if (!first) return first;
+    const std::uint64_t size = first->type.size();
+    if (size == 0) return bad(sign, "elements that have a size, and not " + first->type.spelling());
+    std::int64_t offset = 0;
+    if (size > INT64_MAX || __builtin_mul_overflow(index, static_cast<std::int64_t>(size), &offset) ||
+        !first->place.move(offset)) {
+      return too_far(sign);
+    }
+    return first;
+  }
+
+  // What a pointer points to; of an array its first element.
+  Terms follow(Term term, const Token& sign) {
+    if (term.elements) return bad(sign, "the end, as [a:b] takes several elements");
+    if (term.is_address) {
+      term.is_address = false;
+      return term;
+    }
+    const Kind kind = term.type.kind();
+    if (kind == Kind::array) {
+      term.type = term.type.target();
+      return through_references(std::move(term), sign);
+    }
+    if (kind != Kind::pointer) return bad(sign, "a pointer or an array, and not " + term.type.spelling());
+    const PointedType target = term.type.target();
+    if (is_incomplete(target)) return incomplete(target, sign);
+    auto followed = load_pointer(std::move(term), sign);
+    if (!followed) return followed;
+    followed->type = target;
+    return through_references(std::move(*followed), sign);
+  }
+
+  Terms load_pointer(Term term, const Token& where) {
+    if (!term.place.holds(8)) return too_far(where);
+    if (!term.place.follow()) {
+      return fail({.code = Errc::too_large,
+                   .subject = "the way through the pointers of " + std::string(text_),
+                   .number = VMITAP_FETCH_HOPS_MAX});
+    }
+    return term;
+  }
+
+  // A C++ reference stands for what it refers to.
+  Terms through_references(Term term, const Token& where) {
+    while (term.type.is_reference()) {
+      const PointedType target = term.type.target();
+      if (is_incomplete(target)) return incomplete(target, where);
+      auto followed = load_pointer(std::move(term), where);
+      if (!followed) return followed;
+      term = std::move(*followed);
+      term.type = target;
+    }
+    return term;
+  }
+
+  static bool is_incomplete(const PointedType& type) {
+    const Kind kind = type.kind();
+    if (kind == Kind::void_ || kind == Kind::function) return true;
+    return kind == Kind::record && type.type().is_declaration;
+  }
+
+  [[nodiscard]] tl::unexpected<Error> incomplete(const PointedType& type, const Token& where) const {
+    return bad(where, "a pointer to something with a size, and not to " + type.spelling() +
+                          "; a cast can say what it is: (struct NAME *)pointer");
+  }
+
+  Terms address_of(Term term, const Token& sign) {
+    if (term.is_address || term.elements || term.bit_size != 0)
+      return bad(sign, "something that has an address");
+    term.is_address = true;
+    return term;
+  }
+
+  Terms cast(Term term, std::span<const Token> name) {
+    const auto found = type_named(term, name);
+    if (!found) return tl::unexpected(found.error());
+    const auto& [catalog, type] = *found;
+    if (term.elements) return bad(name[0], "no cast, as [a:b] takes several elements");
+    const bool is_array = !term.is_address && term.type.kind() == Kind::array;
+    if (type.kind() == Kind::pointer && (term.is_address || is_array)) {
+      term.is_address = true;
+      term.type = type.target();
+    } else {
+      if (!can_be(term, type))
+        return bad(name[0], "a cast between pointers and integers that keeps or drops bytes");
+      term.type = type;
+    }
+    term.catalog = catalog;
+    return term;
+  }
+
+  // The same bytes, or the lower of them, can be seen as the other type.
+  static bool can_be(const Term& term, const PointedType& type) {
+    const auto is_integral = [](Kind kind) {
+      return kind == Kind::pointer || kind == Kind::integer || kind == Kind::character ||
+             kind == Kind::enumeration;
+    };
+    if (term.is_address || term.bit_size != 0) return false;
+    if (!is_integral(term.type.kind()) || !is_integral(type.kind())) return false;
+    return type.size() != 0 && type.size() <= term.type.size();
+  }
+
+  // In the catalog of what is cast, or in another's.
+  Result<std::pair<std::shared_ptr<const Catalog>, PointedType>> type_named(
+      const Term& term, std::span<const Token> name) const {
+    const auto own = find_type(*term.catalog, name);
+    if (own) return std::pair{term.catalog, *own};
+    for (const LoadedObject& object : scope_.objects) {
+      if (object.catalog == nullptr) continue;
+      if (const auto other = find_type(*object.catalog, name)) return std::pair{object.catalog, *other};
+    }
+    return tl::unexpected(own.error());
+  }
+
+  static bool move(Term& term, std::uint64_t offset) {
+    return offset <= INT64_MAX && term.place.move(static_cast<std::int64_t>(offset));
+  }
+
+  Result<Value> finish(const Term& term) const {
+    const Token& end = tokens_.back();
+    if (term.is_address) return bad(tokens_[0], "a value that stands in memory, and not an address of one");
+    std::uint64_t size = term.type.size();
+    if (term.elements && __builtin_mul_overflow(size, *term.elements, &size)) size = UINT64_MAX;
+    if (term.bit_size != 0) size = (term.bit_offset + term.bit_size + 7) / 8;
+    if (size == 0) {
+      const bool is_flexible = term.type.kind() == Kind::array && term.type.type().is_flexible;
+      return bad(end, is_flexible ? "how much of it: [0:16] takes the first 16 elements"
+                                  : "something that has a size, and not " + term.type.spelling());
+    }
+    if (size > kValueMax) {
+      return fail({.code = Errc::too_large, .subject = std::string(text_), .number = kValueMax});
+    }
+    if (!term.place.holds(size)) return too_far(end);
+    Value value;
+    value.expression = text_;
+    value.elements = term.elements;
+    value.fetch = term.place.fetch(size);
+    value.bit_offset = static_cast<std::uint32_t>(term.bit_offset);
+    value.bit_size = term.bit_size;
+    value.catalog = term.catalog;
+    value.type = term.type.id;
+    add_pointers(value, term.type.pointers);
     return value;
   }
 
-  std::vector<LoadedObject> objects_in_order() const {
-    std::vector<LoadedObject> objects;
-    if (scope_.site_object != nullptr) objects.push_back(*scope_.site_object);
-    for (const LoadedObject& object : scope_.objects)
-      if (scope_.site_object == nullptr || object.catalog != scope_.site_object->catalog)
-        objects.push_back(object);
-    return objects;
+  // The type of a pointer that only a cast made.
+  static void add_pointers(Value& value, unsigned pointers) {
+    if (pointers == 0) return;
+    auto catalog = std::make_shared<Catalog>(*value.catalog);
+    for (; pointers != 0; --pointers) {
+      Type pointer;
+      pointer.kind = Kind::pointer;
+      pointer.size = 8;
+      pointer.target = value.type;
+      value.type = static_cast<TypeId>(catalog->types.size());
+      catalog->types.push_back(std::move(pointer));
+    }
+    value.catalog = std::move(catalog);
   }
-
-  tl::unexpected<Error> unknown(std::string_view word) const {
-    std::vector<std::string_view> names;
-    if (scope_.site != nullptr)
-      for (const Argument& argument : scope_.site->arguments) names.push_back(argument.name);
-    for (const LoadedObject& object : scope_.objects)
-      for (const Mark& mark : object.catalog->marks) names.push_back(mark.name);
-    return fail({.code = Errc::unknown_name,
-                 .operation = "resolve",
-                 .subject = std::string(word),
-                 .hint = nearest(word, names)});
-  }
-
-  tl::unexpected<Error> bad(std::string expected) const { return bad_at(at_, std::move(expected)); }
-  tl::unexpected<Error> bad_at(std::size_t column, std::string expected) const {
-    return fail({.code = Errc::bad_expression,
-                 .operation = "resolve",
-                 .subject = std::string(text_),
-                 .number = column + 1,
-                 .hint = std::move(expected)});
-  }
-
-  bool take(std::string_view token) {
-    if (!text_.substr(at_).starts_with(token)) return false;
-    at_ += token.size();
-    return true;
-  }
-  void space() {
-    while (at_ < text_.size() && std::isspace(static_cast<unsigned char>(text_[at_])) != 0) ++at_;
-  }
-
-  static constexpr std::uint64_t kIndexMax = std::uint64_t{1} << 32;
 
   std::string_view text_;
   const Scope& scope_;
+  RootNames names_;
+  std::vector<Token> tokens_;
   std::size_t at_ = 0;
-  int cast_pointers_ = 0;
-
- public:
-  [[nodiscard]] int cast_pointers() const { return cast_pointers_; }
+  int depth_ = 0;
 };
+
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view kSpace = " \t\n\v\f\r";
+  const std::size_t begin = text.find_first_not_of(kSpace);
+  if (begin == std::string_view::npos) return {};
+  return text.substr(begin, text.find_last_not_of(kSpace) - begin + 1);
+}
 
 }  // namespace
 
 Result<Value> resolve(std::string_view expression, const Scope& scope) {
-  Parser parser(expression, scope);
-  auto place = parser.parse();
-  if (!place) return fail(std::move(place.error()));
-  const Type& type = (*place->catalog)[place->catalog->strip(place->type)];
-  if (parser.cast_pointers() > 0 || (type.kind == Kind::record && type.is_declaration) ||
-      type.kind == Kind::void_ || type.kind == Kind::function)
-    return fail({.code = Errc::bad_expression,
-                 .operation = "resolve",
-                 .subject = std::string(expression),
-                 .number = expression.size() + 1,
-                 .hint = "something whose type is complete, and " + place->catalog->spelling(place->type) +
-                         " is not"});
-  if (type.is_flexible)
-    return fail(
-        {.code = Errc::bad_expression,
-         .operation = "resolve",
-         .subject = std::string(expression),
-         .number = expression.size() + 1,
-         .hint = "how many elements of a flexible array, as in " + std::string(expression) + "[0:4]"});
-  std::uint64_t size = type.size * place->elements.value_or(1);
-  if (place->bit_size > 0) size = (place->bit_offset + place->bit_size + 7) / 8;
-  if (size > kValueMax)
-    return fail({.code = Errc::too_large,
-                 .operation = "resolve",
-                 .subject = std::string(expression),
-                 .number = kValueMax});
-  place->fetch.size = static_cast<std::uint32_t>(size);
-  return Value{.expression = std::string(expression),
-               .catalog = place->catalog,
-               .type = place->type,
-               .elements = place->elements,
-               .fetch = place->fetch,
-               .bit_offset = place->bit_offset,
-               .bit_size = place->bit_size};
+  return Parser{trimmed(expression), scope}.run();
 }
 
 }  // namespace vmitap::types

@@ -1,7 +1,16 @@
 // SPDX-License-Identifier: MIT
 // What the user may ask for: a C-like expression over marks and trigger arguments.
-//   conn.cwnd   table[3].state   *head   pcb->snd_buf   (struct tcp_pcb *)p->next   buf[0:16]
-// [a:b] takes elements a to b-1 of an array, a flexible array, or behind a pointer.
+//   conn.cwnd   table[3].state   *head   pcb->snd_buf   ((struct tcp_pcb *)p)->next   buf[0:16]
+//
+//   unary    = '*' unary | '&' unary | '(' type ')' unary | postfix
+//   postfix  = primary { '.' member | '->' member | '[' number ']' } [ '[' number ':' number ']' ]
+//   primary  = name | 'FILE' '::' name | '(' unary ')'
+//
+// Operators bind as in C. A name is a mark's, or an argument's as it was written at the trigger, with all
+// its signs: after VMITAP_TRIGGER(sent, seg->len), `seg->len` is in the record itself. arg1, arg2 … are
+// the arguments by position. [a:b] takes elements a to b-1 of an array, a flexible array, or behind a
+// pointer. Members of anonymous members and of base classes are found as C and C++ find them. A C++
+// reference stands for what it refers to. 'tcp.c'::state says which of several marks named `state`.
 #pragma once
 
 #include <memory>
@@ -9,6 +18,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.hpp"
 #include "types/layout.hpp"
@@ -20,6 +30,9 @@ namespace vmitap::types {
 struct LoadedObject {
   std::shared_ptr<const Catalog> catalog;
   std::uint64_t load_bias = 0;
+  // Run-time addresses of catalog->marks, as far as the guest told them; 0 where it did not. May be
+  // empty: then an address is Mark::variable + load_bias.
+  std::vector<std::uint64_t> mark_addresses = {};
 };
 
 // Names that an expression can start at: the arguments of a trigger site first, then the marks of
@@ -42,7 +55,12 @@ struct Value {
   std::uint32_t bit_size = 0;    // 0: not a bit-field
 };
 
-// Errc::unknown_name with the nearest name, Errc::bad_expression with the column, Errc::too_large.
+// No value is larger.
+inline constexpr std::uint64_t kValueMax = 1u << 20;
+
+// Errc::unknown_name with the nearest name, Errc::ambiguous_name with the candidates,
+// Errc::bad_expression with the column, Errc::too_large (kValueMax, VMITAP_FETCH_HOPS_MAX),
+// Errc::unsupported for a mark whose address nobody told.
 Result<Value> resolve(std::string_view expression, const Scope& scope);
 
 }  // namespace vmitap::types
