@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <cstring>
 #include <optional>
+#include <utility>
 
 #include "backend/local/proc.hpp"
 
@@ -22,7 +23,11 @@ namespace {
 
 using namespace std::chrono_literals;
 
+// How long a thread may sit in an uninterruptible call (state D), whose end nobody can tell.
 constexpr auto kPatience = 20ms;
+// How long a thread may take that needs but a processor to come to its stop.
+constexpr auto kOverload = 250ms;
+constexpr int kTries = 20;
 // How long to look before sleeping: a thread on another processor stops within microseconds, and being
 // woken takes longer than that.
 constexpr auto kSpin = 15us;
@@ -48,30 +53,49 @@ Error ProcessStop::gone() const {
   return {.code = Errc::guest_gone, .subject = fmt::format("process {}", pid_)};
 }
 
+// X for one that is no more.
+char ProcessStop::state_of(pid_t tid) const {
+  const auto status = thread_status(pid_, tid);
+  return status ? status->state : 'X';
+}
+
 Error ProcessStop::late(pid_t tid) const {
-  return {
-      .code = Errc::timeout,
-      .subject = fmt::format("thread {} of process {} to stop", tid, pid_),
-      .hint =
-          "it is in a call that cannot be interrupted (vfork, a slow disk); the guest runs on, try again"};
+  return {.code = Errc::timeout,
+          .subject = fmt::format("thread {} of process {} to stop", tid, pid_),
+          .hint = state_of(tid) == 'D'
+                      ? "it is in a call that cannot be interrupted (vfork, a slow disk); the guest runs on, "
+                        "try again"
+                      : "the machine has more to run than processors for it; the guest runs on, try again"};
 }
 
 Result<void> ProcessStop::stop() {
   auto thread = TracerThread::current();
   if (!thread) return fail(std::move(thread.error()));
-  if (const pid_t straggler = (*thread)->straggler_of(pid_)) return fail(late(straggler));
   thread_ = *thread;
   tracees_.clear();
   saw_dead_ = false;
-  deadline_ = Clock::now() + kPatience;
+  saw_end_ = false;
+  begun_ = Clock::now();
   thread_->begin(kPatience);
-  auto stopped = stop_all();
+  auto stopped = take_back_stragglers();
+  if (stopped) stopped = stop_all();
   if (!stopped) {
     release();
   } else {
     thread_->hold();
   }
   return stopped;
+}
+
+// What an earlier stop had to leave is still ours. If a thread of it still cannot stop, no other need be.
+Result<void> ProcessStop::take_back_stragglers() {
+  thread_->take_back(pid_, tracees_);
+  for (Tracee& tracee : tracees_) {
+    observe(tracee, false);
+    if (tracee.state == Tracee::State::running && state_of(tracee.tid) == 'D') return fail(late(tracee.tid));
+    if (tracee.state == Tracee::State::dead) saw_dead_ = true;
+  }
+  return {};
 }
 
 void ProcessStop::release() noexcept {
@@ -83,24 +107,31 @@ void ProcessStop::release() noexcept {
 }
 
 Result<void> ProcessStop::stop_all() {
-  for (bool first = true;; first = false) {
-    if (!first) {
-      known_.clear();
-      for (const Tracee& tracee : tracees_) {
-        if (tracee.state != Tracee::State::released) known_.push_back(tracee.tid);
-      }
-      std::sort(known_.begin(), known_.end());
-    }
+  for (bool known_stand = false;; known_stand = true) {
+    known_.clear();
+    for (const Tracee& tracee : tracees_) known_.push_back(tracee.tid);
+    std::sort(known_.begin(), known_.end());
     const auto found = seize_new();
     if (!found) return fail(found.error());
-    // Every thread known stands still, so none of them can have made another since.
-    if (!first && *found == 0) break;
     if (auto waited = wait_for_all(); !waited) return waited;
-    if (all_are_known()) break;
+    drop_ended();
+    // What stands still cannot make a thread. So there is none but those known if either there were none
+    // but those when all of them stood already, or there are just as many as those.
+    const bool complete = (known_stand && *found == 0) || all_are_known();
+    if (complete && all_still_stand()) break;
+    if (Clock::now() > begun_ + kOverload) return fail(late(pid_));
+    if (auto waited = wait_for_all(); !waited) return waited;
+    drop_ended();
   }
   const bool any = std::any_of(tracees_.begin(), tracees_.end(),
                                [](const Tracee& t) { return t.state == Tracee::State::stopped; });
   return any ? Result<void>() : fail(gone());
+}
+
+void ProcessStop::drop_ended() noexcept {
+  if (std::erase_if(tracees_, [](const Tracee& t) { return t.state == Tracee::State::released; }) > 0) {
+    saw_end_ = true;
+  }
 }
 
 // True if the process has as many threads as we hold: that spares the second scan. The link count of
@@ -113,6 +144,29 @@ bool ProcessStop::all_are_known() const noexcept {
   const auto held = static_cast<std::size_t>(std::count_if(
       tracees_.begin(), tracees_.end(), [](const Tracee& t) { return t.state == Tracee::State::stopped; }));
   return directory.st_nlink == held + 2;
+}
+
+// A stop ends with the life of its thread, and another thread's exec ends that: it goes on as the first
+// thread, under a tid that we believe stopped. So that one is always looked at again. Once any thread was
+// seen to end, all are, and what was concluded from their standing has to be concluded anew.
+bool ProcessStop::all_still_stand() {
+  const bool look_at_all = std::exchange(saw_end_, false);
+  bool stand = true;
+  for (Tracee& tracee : tracees_) {
+    const bool was_dead = tracee.state == Tracee::State::dead;
+    if (!look_at_all && !was_dead && tracee.tid != pid_) continue;
+    tracee.state = Tracee::State::running;
+    observe(tracee, false);
+    if (tracee.state == Tracee::State::stopped) continue;
+    if (was_dead && tracee.state == Tracee::State::running && state_of(tracee.tid) == 'Z') {
+      tracee.state = Tracee::State::dead;
+      continue;
+    }
+    tell_to_stop(tracee);
+    stand = false;
+  }
+  if (!stand) saw_end_ = true;
+  return stand && !look_at_all;
 }
 
 // Seizes and interrupts every listed thread that is not known. How many.
@@ -138,58 +192,62 @@ Result<std::size_t> ProcessStop::seize_new() {
       auto seized = seize(*tid);
       if (!seized) return fail(std::move(seized.error()));
       if (*seized) ++found;
-      if (Clock::now() > deadline_) return fail(late(*tid));
+      if (Clock::now() > begun_ + kOverload) return fail(late(*tid));
     }
   }
 }
 
 // True if it is ours now, false if it has ended.
 Result<bool> ProcessStop::seize(pid_t tid) {
-  long result = 0;
   int error = 0;
-  const bool abandoned = thread_->interruptible(tracees_, [&] {
-    result = ::ptrace(PTRACE_SEIZE, tid, nullptr, nullptr);
-    error = errno;
-  });
-  if (result != 0 && error == EPERM) {
-    const auto ours = explain_refusal(tid);
-    if (!ours || !*ours) return ours;
-  } else if (result != 0) {
+  bool abandoned = false;
+  // Again after a refusal that nothing explains: in an exec another thread may just have taken this tid from
+  // one that had ended.
+  for (int tries = 0; tries < kTries; ++tries) {
+    abandoned = thread_->interruptible(
+        tracees_, [&] { error = ::ptrace(PTRACE_SEIZE, tid, nullptr, nullptr) == 0 ? 0 : errno; });
+    if (error != 0) saw_end_ = true;
+    if (error != EPERM || abandoned) break;
+    const auto status = thread_status(pid_, tid);
+    if (!status) return false;
+    if (status->state == 'Z' || status->state == 'X') {
+      saw_dead_ = true;
+      return false;
+    }
+    // A thread that exec'd took the PID for its tid, and stayed ours.
+    if (status->tracer == ::gettid()) error = 0;
+    if (status->tracer != 0) break;
+  }
+  if (error != 0) {
+    if (abandoned) return fail(late(tid));
     if (error == ESRCH) return false;
+    if (error == EPERM) return fail(denied(tid));
     return fail({.code = Errc::system,
                  .operation = "ptrace(PTRACE_SEIZE)",
                  .subject = fmt::format("thread {} of process {}", tid, pid_),
                  .sys = error});
   }
   tracees_.push_back({.pid = pid_, .tid = tid, .reap = !(tid == pid_ && our_child_)});
-  // Also if we give up: what is not told to stop cannot be let go. Fails only if it died, as its wait tells.
-  ::ptrace(PTRACE_INTERRUPT, tid, nullptr, nullptr);
+  // Also if we give up: what is not told to stop cannot be let go.
+  tell_to_stop(tracees_.back());
   if (abandoned) return fail(late(tid));
   return true;
 }
 
-// PTRACE_SEIZE said EPERM. True if the thread is ours already, false if it is dead.
-Result<bool> ProcessStop::explain_refusal(pid_t tid) {
-  const auto status = thread_status(pid_, tid);
-  if (!status) return false;
-  if (status->state == 'Z' || status->state == 'X') {
-    saw_dead_ = true;
-    return false;
-  }
-  // A thread that exec'd took the PID for its tid, and stayed ours.
-  if (status->tracer == ::gettid()) return true;
+Error ProcessStop::denied(pid_t tid) const {
   Error error{.code = Errc::access_denied,
               .operation = "ptrace(PTRACE_SEIZE)",
               .subject = fmt::format("process {}", pid_),
               .sys = EPERM};
-  if (status->tracer != 0) {
+  const auto status = thread_status(pid_, tid);
+  if (status && status->tracer != 0) {
     std::string name = read_proc_file(fmt::format("/proc/{}/comm", status->tracer)).value_or("");
     while (name.ends_with('\n')) name.pop_back();
     error.hint = fmt::format(
         "process {} ({}) traces it already, perhaps a debugger: end that, or read without a pause",
         status->tracer, name);
   }
-  return fail(std::move(error));
+  return error;
 }
 
 Result<void> ProcessStop::wait_for_all() {
@@ -211,12 +269,14 @@ Result<void> ProcessStop::wait_for_all() {
 Result<void> ProcessStop::wait_for(Tracee& tracee) {
   while (tracee.state == Tracee::State::running) {
     observe(tracee, true);  // the timer of thread_ ends it
-    if (tracee.state != Tracee::State::running || Clock::now() < deadline_) continue;
-    // A first thread that ended before the others cannot be waited for before they end.
-    const auto status = thread_status(pid_, tracee.tid);
-    if (status && status->state != 'Z' && status->state != 'X') return fail(late(tracee.tid));
+    if (tracee.state == Tracee::State::running) tell_to_stop(tracee);
+    const auto now = Clock::now();
+    if (tracee.state != Tracee::State::running || now < begun_ + kPatience) continue;
+    const char state = state_of(tracee.tid);
+    if (state == 'D' || now > begun_ + kOverload) return fail(late(tracee.tid));
+    if (state != 'Z' && state != 'X') continue;
+    tracee.state = Tracee::State::dead;
     saw_dead_ = true;
-    return {};
   }
   return {};
 }

@@ -18,6 +18,12 @@ void bury(Tracee& tracee) noexcept {
 
 }  // namespace
 
+void tell_to_stop(const Tracee& tracee) noexcept {
+  if (::ptrace(PTRACE_INTERRUPT, tracee.tid, nullptr, nullptr) == 0 || tracee.tid == tracee.pid) return;
+  // Dead, as its wait will tell, or it exec'd while it was seized, and is the first thread now.
+  ::ptrace(PTRACE_INTERRUPT, tracee.pid, nullptr, nullptr);
+}
+
 void observe(Tracee& tracee, bool block) noexcept {
   // WNOWAIT: a wait that consumes the stop also takes the signal out of the kernel's hands.
   const int flags = WSTOPPED | WEXITED | WNOWAIT | __WALL | (block ? 0 : WNOHANG);
@@ -34,7 +40,8 @@ void observe(Tracee& tracee, bool block) noexcept {
 }
 
 void let_go(Tracee& tracee) noexcept {
-  if (tracee.state == Tracee::State::running) observe(tracee, false);
+  if (tracee.state != Tracee::State::stopped) observe(tracee, false);
+  if (tracee.state == Tracee::State::running) tell_to_stop(tracee);
   if (tracee.state != Tracee::State::stopped) return;
   if (::ptrace(PTRACE_DETACH, tracee.tid, nullptr, tracee.signal) == 0) {
     tracee.state = Tracee::State::released;

@@ -11,6 +11,7 @@ struct Tracee {
   enum class State : unsigned char {
     running,  // seized; it was told to stop, or is about to die
     stopped,
+    dead,      // a first thread that ended before the others: cannot be waited for before they end
     released,  // no longer ours: let go, or dead and, if ours to wait for, waited for
   };
 
@@ -22,13 +23,16 @@ struct Tracee {
   int signal = 0;  // was about to be delivered when the thread stopped
 };
 
+// Any number of times: one stop comes of it.
+void tell_to_stop(const Tracee& tracee) noexcept;
+
 // Moves a running tracee on to stopped or released if the kernel says so. With `block` waits for it,
 // until a signal handler runs. Nothing is consumed: were we killed now, the kernel would still deliver
 // the tracee's signal.
 void observe(Tracee& tracee, bool block) noexcept;
 
 // Lets it go as it was: a group stop (SIGSTOP) stays in force, its pending signal is delivered. A thread
-// that does not stand still cannot be let go: it stays `running`; try again.
+// that does not stand still cannot be let go: it stays `running` and is told to stop; try again.
 void let_go(Tracee& tracee) noexcept;
 
 }  // namespace vmitap::backend::local

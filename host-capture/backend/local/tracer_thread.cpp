@@ -7,8 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
-
-#include "backend/local/proc.hpp"
+#include <iterator>
 
 namespace vmitap::backend::local {
 namespace {
@@ -17,6 +16,7 @@ using namespace std::chrono_literals;
 
 constexpr int kSignal = SIGURG;
 constexpr auto kRepeat = 2ms;
+constexpr int kRingsInOneCall = 5;  // then it is taken to be stuck
 // Stragglers are looked after at growing intervals: a vfork may last for hours.
 constexpr auto kSlowest = 40ms;
 
@@ -87,6 +87,7 @@ void TracerThread::on_signal(int) noexcept {
 
 void TracerThread::tend() noexcept {
   if (in_progress_ != nullptr) {
+    if (++rings_ < kRingsInOneCall) return;
     abandoned_ = true;
     for (Tracee& tracee : *in_progress_) let_go(tracee);
     return;
@@ -97,20 +98,10 @@ void TracerThread::tend() noexcept {
   arm(interval_, interval_);
 }
 
-pid_t TracerThread::straggler_of(pid_t pid) noexcept {
-  open_.store(false, std::memory_order_relaxed);
-  std::atomic_signal_fence(std::memory_order_seq_cst);
-  if (!stragglers_.empty()) tend();
-  pid_t found = 0;
-  for (const Tracee& straggler : stragglers_) {
-    if (straggler.pid != pid) continue;
-    // A dead first thread cannot be reaped before the others end; it hinders nobody.
-    const auto status = thread_status(pid, straggler.tid);
-    if (status && status->state != 'Z' && status->state != 'X') found = straggler.tid;
-  }
-  std::atomic_signal_fence(std::memory_order_seq_cst);
-  open_.store(true, std::memory_order_relaxed);
-  return found;
+void TracerThread::take_back(pid_t pid, std::vector<Tracee>& tracees) {
+  const auto theirs = [&](const Tracee& straggler) { return straggler.pid == pid; };
+  std::copy_if(stragglers_.begin(), stragglers_.end(), std::back_inserter(tracees), theirs);
+  std::erase_if(stragglers_, theirs);
 }
 
 }  // namespace vmitap::backend::local

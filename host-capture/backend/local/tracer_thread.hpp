@@ -32,10 +32,12 @@ class TracerThread {
   // From now on the handler leaves the lists alone but inside `interruptible`. After `patience` it
   // interrupts each blocking call, again and again.
   void begin(std::chrono::nanoseconds patience) noexcept;
-  // Runs a call that may block for ever. If it does, the handler lets go every one of `tracees`; true then.
+  // Runs a call that may block for ever. If it seems to, the handler lets go every one of `tracees`; true
+  // then.
   template <class Call>
   bool interruptible(std::vector<Tracee>& tracees, Call&& call) noexcept {
     in_progress_ = &tracees;
+    rings_ = 0;
     open_.store(true, std::memory_order_relaxed);
     std::atomic_signal_fence(std::memory_order_seq_cst);
     call();
@@ -52,8 +54,8 @@ class TracerThread {
   // as soon as it stands still.
   void end(const std::vector<Tracee>& tracees) noexcept;
 
-  // A straggler of this process that still keeps it from being paused, 0 if there is none.
-  pid_t straggler_of(pid_t pid) noexcept;
+  // After begin(): moves the stragglers of this process to `tracees`.
+  void take_back(pid_t pid, std::vector<Tracee>& tracees);
 
  private:
   TracerThread() = default;
@@ -66,6 +68,7 @@ class TracerThread {
   // Between this thread and the handler that interrupts it, so relaxed with signal fences.
   std::atomic<bool> open_{true};
   bool abandoned_ = false;
+  int rings_ = 0;  // of the timer, in one call
   std::vector<Tracee>* in_progress_ = nullptr;
   std::vector<Tracee> stragglers_;
   std::chrono::nanoseconds interval_{0};
