@@ -4,7 +4,7 @@
 cmake_minimum_required(VERSION 3.25)
 
 set(ring_abi "vmitap/(ring_abi|control_abi|barrier)\\.h")
-set(ring_producer "vmitap/ring_producer\\.h")
+set(ring_producer "vmitap/ring_(layout|producer|sync)\\.h")
 set(ring_consumer "vmitap/ring_consumer\\.hpp")
 set(guest_public "vmitap/(mark|trigger)\\.h")
 set(proto "vmitap/vmitap\\.pb\\.h")

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "vmitap/ring_producer.h"
+#include "vmitap/ring_sync.h"
 
 #define VMITAP_RING_COUNT 64u
 

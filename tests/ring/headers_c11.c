@@ -3,7 +3,9 @@
 
 #include "vmitap/barrier.h"
 #include "vmitap/control_abi.h"
+#include "vmitap/ring_layout.h"
 #include "vmitap/ring_producer.h"
+#include "vmitap/ring_sync.h"
 
 bool c11_push(struct vmitap_producer *producer, const void *bytes, uint32_t size, uint32_t trigger, uint64_t ticks)
 {

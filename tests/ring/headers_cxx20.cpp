@@ -3,4 +3,6 @@
 #include "vmitap/barrier.h"
 #include "vmitap/control_abi.h"
 #include "vmitap/ring_consumer.hpp"
+#include "vmitap/ring_layout.h"
 #include "vmitap/ring_producer.h"
+#include "vmitap/ring_sync.h"

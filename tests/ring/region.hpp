@@ -17,25 +17,31 @@
 
 #include "vmitap/ring_consumer.hpp"
 #include "vmitap/ring_producer.h"
+#include "vmitap/ring_sync.h"
 
 namespace vmitap::ring::test {
 
-// Pages shared with children, zeroed.
+// Pages shared with children, zeroed, with a page on either side that nobody may touch.
 class Pages {
  public:
   explicit Pages(std::size_t size)
-      : start_(::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)),
-        size_(size) {
+      : size_(size),
+        mapped_((size + 3 * VMITAP_PAGE_SIZE - 1) / VMITAP_PAGE_SIZE * VMITAP_PAGE_SIZE),
+        start_(::mmap(nullptr, mapped_, PROT_NONE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)) {
     if (start_ == MAP_FAILED) throw std::bad_alloc();
+    if (::mprotect(bytes().data(), size_, PROT_READ | PROT_WRITE) != 0) throw std::bad_alloc();
   }
   Pages(const Pages&) = delete;
   Pages& operator=(const Pages&) = delete;
-  ~Pages() { ::munmap(start_, size_); }
-  [[nodiscard]] std::span<std::byte> bytes() const { return {static_cast<std::byte*>(start_), size_}; }
+  ~Pages() { ::munmap(start_, mapped_); }
+  [[nodiscard]] std::span<std::byte> bytes() const {
+    return {static_cast<std::byte*>(start_) + VMITAP_PAGE_SIZE, size_};
+  }
 
  private:
-  void* start_;
   std::size_t size_;
+  std::size_t mapped_;
+  void* start_;
 };
 
 inline vmitap_guest_header layout(std::uint32_t rings, std::uint32_t slots) {

@@ -19,6 +19,7 @@
 
 #include "vmitap/barrier.h"
 #include "vmitap/ring_abi.h"
+#include "vmitap/ring_layout.h"
 
 #ifdef __KERNEL__
 #include <linux/string.h>
@@ -29,12 +30,6 @@
 /* Tests let a signal handler or the host come in at each step by defining this. */
 #ifndef VMITAP_RING_STEP
 #define VMITAP_RING_STEP(step) ((void)0)
-#endif
-
-#ifdef __cplusplus
-#define VMITAP_CAST(type, value) static_cast<type>(value)
-#else
-#define VMITAP_CAST(type, value) ((type)(value))
 #endif
 
 union vmitap_slot {
@@ -76,64 +71,6 @@ struct vmitap_record {
 	vmitap_u16 size;
 	vmitap_u8 slots;
 };
-
-/* Slots that a record of so many payload bytes takes, 0 if no record can be so large. */
-static inline vmitap_u32 vmitap_record_slots(vmitap_u32 payload_size)
-{
-	if (payload_size <= VMITAP_FIRST_PAYLOAD)
-		return 1;
-	if (payload_size > VMITAP_RECORD_PAYLOAD_MAX)
-		return 0;
-	return 1 + (payload_size - VMITAP_FIRST_PAYLOAD + VMITAP_NEXT_PAYLOAD - 1) / VMITAP_NEXT_PAYLOAD;
-}
-
-static inline vmitap_u32 vmitap_record_slots_max(vmitap_u32 slots_per_ring)
-{
-	const vmitap_u32 quarter = slots_per_ring / 4;
-
-	return quarter < VMITAP_RECORD_SLOTS_MAX ? quarter : VMITAP_RECORD_SLOTS_MAX;
-}
-
-/* The largest payload that a ring of so many slots takes, in bytes. */
-static inline vmitap_u32 vmitap_payload_max(vmitap_u32 slots_per_ring)
-{
-	return VMITAP_FIRST_PAYLOAD + (vmitap_record_slots_max(slots_per_ring) - 1) * VMITAP_NEXT_PAYLOAD;
-}
-
-static inline vmitap_u64 vmitap_page_align(vmitap_u64 size)
-{
-	return (size + VMITAP_PAGE_SIZE - 1) & ~VMITAP_CAST(vmitap_u64, VMITAP_PAGE_SIZE - 1);
-}
-
-/*
- * Fills the header of a guest region of ring_count rings (1 to VMITAP_RING_COUNT_MAX) of slots_per_ring
- * slots (a power of two in the ABI's range): each array on pages of its own, one behind the other.
- * The region, header->region_size bytes of zeroes but for the header, must be page aligned.
- */
-static inline void vmitap_guest_layout(struct vmitap_guest_header *header, vmitap_u32 ring_count,
-				       vmitap_u32 slots_per_ring, enum vmitap_clock clock)
-{
-	const vmitap_u64 words = (ring_count + 63) / 64;
-	const vmitap_u64 slots = VMITAP_CAST(vmitap_u64, ring_count) * slots_per_ring;
-
-	memset(header, 0, sizeof(*header));
-	header->magic = VMITAP_RING_MAGIC;
-	header->abi_version = VMITAP_RING_ABI_VERSION;
-	header->ring_count = ring_count;
-	header->slots_per_ring = slots_per_ring;
-	header->clock = VMITAP_CAST(vmitap_u32, clock);
-	header->states_offset = VMITAP_PAGE_SIZE;
-	header->active_offset =
-		vmitap_page_align(header->states_offset + ring_count * sizeof(struct vmitap_ring_state));
-	header->slots_offset = vmitap_page_align(header->active_offset + words * sizeof(vmitap_u64));
-	header->region_size = vmitap_page_align(header->slots_offset + slots * VMITAP_SLOT_SIZE);
-}
-
-/* Bytes of the host region that belongs to so many rings. */
-static inline vmitap_u64 vmitap_host_region_size(vmitap_u32 ring_count)
-{
-	return VMITAP_PAGE_SIZE + vmitap_page_align(ring_count * sizeof(struct vmitap_ring_control));
-}
 
 /*
  * Ring `ring` of a laid out guest region and its host region, both mapped where given. The header is
@@ -205,6 +142,7 @@ static inline void vmitap_local_add(vmitap_u64 *counter, vmitap_u64 amount)
 {
 	vmitap_u64 was = vmitap_load_relaxed(counter);
 
+	VMITAP_RING_STEP(VMITAP_STEP_COUNTER_LOADED);
 	while (!vmitap_local_cmpxchg(counter, &was, was + amount))
 		;
 }
@@ -223,9 +161,10 @@ static inline vmitap_u32 vmitap_take_lost(struct vmitap_producer *producer)
 
 	if (lost == 0)
 		return 0;
-	do
+	do {
+		VMITAP_RING_STEP(VMITAP_STEP_LOST_LOADED);
 		taken = lost < 0xffffffffu ? lost : 0xffffffffu;
-	while (!vmitap_local_cmpxchg(&producer->lost, &lost, lost - taken));
+	} while (!vmitap_local_cmpxchg(&producer->lost, &lost, lost - taken));
 	return VMITAP_CAST(vmitap_u32, taken);
 }
 
@@ -428,80 +367,6 @@ static inline bool vmitap_commit(struct vmitap_record *record, vmitap_u32 trigge
 {
 	vmitap_publish(record, trigger, flags, ticks);
 	return vmitap_announce(record->producer, false);
-}
-
-/*
- * SYNC: after a commit with VMITAP_RECORD_SYNC the producer waits until the host answered its ticket,
- * spinning on vmitap_sync_answered() for a while, then:
- *
- *	was = vmitap_sync_park(producer);
- *	while ((seen = vmitap_sync_answer(producer)) < ticket && in time)
- *		futex_wait(vmitap_sync_futex(producer), (u32)seen, time left)	or the like
- *	vmitap_sync_unpark(producer, was);
- *	if (!vmitap_sync_answered(producer, ticket))
- *		vmitap_sync_abandon(producer, ticket);
- */
-
-/* False for a record that interrupted another one between reserve and commit: the host cannot reach it
- * before the outer one is committed, so nobody may wait for its answer. */
-static inline bool vmitap_sync_possible(const struct vmitap_record *record)
-{
-	return record->outer == 0;
-}
-
-static inline vmitap_u64 vmitap_sync_ticket(const struct vmitap_record *record)
-{
-	return record->position + 1;
-}
-
-/* Acquire: with the release in Consumer::answer_sync (ring_consumer.cpp); the host has read by then. */
-static inline vmitap_u64 vmitap_sync_answer(const struct vmitap_producer *producer)
-{
-	return vmitap_load_acquire(&producer->control->sync_answered);
-}
-
-static inline bool vmitap_sync_answered(const struct vmitap_producer *producer, vmitap_u64 ticket)
-{
-	return vmitap_sync_answer(producer) >= ticket;
-}
-
-#ifndef __KERNEL__
-/* The futex that changes with each answer: the low half of sync_answered. */
-static inline vmitap_u32 *vmitap_sync_futex(const struct vmitap_producer *producer)
-{
-	void *const word = &producer->control->sync_answered;
-
-	return VMITAP_CAST(vmitap_u32 *, word);
-}
-#endif
-
-/* From here on the host wakes us. Returns what vmitap_sync_unpark() takes: a handler that waits while
- * it interrupts a wait leaves the flag as it found it. Fence: with Consumer::needs_wake. */
-static inline vmitap_u32 vmitap_sync_park(struct vmitap_producer *producer)
-{
-	const vmitap_u32 was = vmitap_load_relaxed(&producer->state->sync_parked);
-
-	vmitap_store_relaxed(&producer->state->sync_parked, 1u);
-	vmitap_fence();
-	return was;
-}
-
-static inline void vmitap_sync_unpark(struct vmitap_producer *producer, vmitap_u32 was)
-{
-	vmitap_store_relaxed(&producer->state->sync_parked, was);
-}
-
-/* Before the producer goes on unanswered. What it writes afterwards is seen by the host only together
- * with this: with Consumer::sync_abandoned (ring_consumer.cpp). */
-static inline void vmitap_sync_abandon(struct vmitap_producer *producer, vmitap_u64 ticket)
-{
-	vmitap_u64 *const abandoned = &producer->state->sync_abandoned;
-	vmitap_u64 was = vmitap_load_relaxed(abandoned);
-
-	while (was < ticket && !vmitap_local_cmpxchg(abandoned, &was, ticket))
-		;
-	vmitap_local_add(&producer->state->sync_timeouts, 1);
-	vmitap_fence();
 }
 
 #endif /* VMITAP_RING_PRODUCER_H */
