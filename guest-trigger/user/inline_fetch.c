@@ -4,18 +4,23 @@
 #include <string.h>
 #include <sys/uio.h>
 
-enum { BATCH_MAX = 16, BATCH_BYTES = 256 };
+enum { VALUES_MAX = 32, SPANS_MAX = 8, BATCH_BYTES = 512 };
 
 /* Never a program's own address: reading there fails, like the way that should have led on. */
 #define NOWHERE ((uint64_t)1 << 63)
 
-/* Small values that one call to the kernel reads. */
+/* Small values that one call to the kernel reads. What lies in one page can be read or not as one, and
+ * costs as much as its first byte: members of a struct share a span. */
 struct batch {
 	pid_t pid;
-	unsigned count;
-	unsigned fetch[BATCH_MAX];
-	struct iovec from[BATCH_MAX];
-	size_t size;
+	unsigned values, spans;
+	size_t size; /* of all spans */
+	struct {
+		uint64_t address;
+		uint32_t size;
+		uint8_t fetch, span;
+	} value[VALUES_MAX];
+	struct iovec span[SPANS_MAX];
 	unsigned char bytes[BATCH_BYTES];
 };
 
@@ -42,36 +47,7 @@ static uint64_t resolve(pid_t pid, const struct vmitap_fetch *fetch, const void 
 			return NOWHERE;
 		at += (uint64_t)fetch->add[hop];
 	}
-	return at;
-}
-
-/* Returns which fetches succeeded. */
-static uint64_t flush(struct batch *batch, struct vmitap_record *record)
-{
-	uint64_t done = 0;
-	unsigned next = 0;
-	size_t at = 0;
-
-	while (next < batch->count) {
-		struct iovec local = { .iov_base = batch->bytes + at, .iov_len = batch->size - at };
-		ssize_t got = process_vm_readv(batch->pid, &local, 1, batch->from + next, batch->count - next, 0);
-		size_t left = got > 0 ? (size_t)got : 0;
-
-		for (; next < batch->count && left >= batch->from[next].iov_len; next++) {
-			done |= (uint64_t)1 << batch->fetch[next];
-			left -= batch->from[next].iov_len;
-			at += batch->from[next].iov_len;
-		}
-		if (next < batch->count) { /* this one cannot be read; go on behind it */
-			memset(batch->bytes + at, 0, batch->from[next].iov_len);
-			at += batch->from[next].iov_len;
-			next++;
-		}
-	}
-	vmitap_write(record, batch->bytes, (vmitap_u32)batch->size);
-	batch->count = 0;
-	batch->size = 0;
-	return done;
+	return at + fetch->size < at ? NOWHERE : at; /* nothing lies across the end of all addresses */
 }
 
 static void write_zeroes(struct vmitap_record *record, uint32_t size)
@@ -82,6 +58,95 @@ static void write_zeroes(struct vmitap_record *record, uint32_t size)
 		piece = size < sizeof(zeroes) ? size : (uint32_t)sizeof(zeroes);
 		vmitap_write(record, zeroes, piece);
 	}
+}
+
+static bool same_page(uint64_t a, uint64_t b)
+{
+	return a / VMITAP_PAGE_SIZE == b / VMITAP_PAGE_SIZE;
+}
+
+/* Widens the last span, if it is in the same page, so that it holds the value. */
+static bool widen(struct batch *batch, uint64_t address, uint32_t size)
+{
+	struct iovec *span = &batch->span[batch->spans - 1];
+	uint64_t start = (uintptr_t)span->iov_base, end = start + span->iov_len, value_end = address + size;
+	uint64_t low = address < start ? address : start, high = value_end > end ? value_end : end;
+
+	if (!same_page(low, high - 1) || batch->size - span->iov_len + (high - low) > BATCH_BYTES)
+		return false;
+	batch->size += (high - low) - span->iov_len;
+	span->iov_base = (void *)(uintptr_t)low;
+	span->iov_len = high - low;
+	return true;
+}
+
+static bool add(struct batch *batch, unsigned fetch, uint64_t address, uint32_t size)
+{
+	if (batch->values == VALUES_MAX)
+		return false;
+	if (!batch->spans || !widen(batch, address, size)) {
+		if (batch->spans == SPANS_MAX || batch->size + size > BATCH_BYTES)
+			return false;
+		batch->span[batch->spans].iov_base = (void *)(uintptr_t)address;
+		batch->span[batch->spans].iov_len = size;
+		batch->spans++;
+		batch->size += size;
+	}
+	batch->value[batch->values].address = address;
+	batch->value[batch->values].size = size;
+	batch->value[batch->values].fetch = (uint8_t)fetch;
+	batch->value[batch->values].span = (uint8_t)(batch->spans - 1);
+	batch->values++;
+	return true;
+}
+
+/* Reads the spans into bytes, back to back. Returns which of them could be read. */
+static unsigned read_spans(struct batch *batch)
+{
+	unsigned next = 0, could = 0;
+	size_t at = 0;
+
+	while (next < batch->spans) {
+		struct iovec local = { .iov_base = batch->bytes + at, .iov_len = batch->size - at };
+		ssize_t got = process_vm_readv(batch->pid, &local, 1, batch->span + next, batch->spans - next, 0);
+		size_t left = got > 0 ? (size_t)got : 0;
+
+		for (; next < batch->spans && left >= batch->span[next].iov_len; next++) {
+			could |= 1u << next;
+			left -= batch->span[next].iov_len;
+			at += batch->span[next].iov_len;
+		}
+		if (next < batch->spans) /* this one cannot be read; go on behind it */
+			at += batch->span[next++].iov_len;
+	}
+	return could;
+}
+
+/* Returns which fetches succeeded. */
+static uint64_t flush(struct batch *batch, struct vmitap_record *record)
+{
+	unsigned could = batch->spans ? read_spans(batch) : 0;
+	size_t base[SPANS_MAX];
+	uint64_t done = 0;
+
+	for (unsigned i = 0, at = 0; i < batch->spans; at += (unsigned)batch->span[i].iov_len, i++)
+		base[i] = at;
+	for (unsigned i = 0; i < batch->values; i++) {
+		unsigned span = batch->value[i].span;
+		uint64_t start = (uintptr_t)batch->span[span].iov_base;
+
+		if (could & 1u << span) {
+			vmitap_write(record, batch->bytes + base[span] + (batch->value[i].address - start),
+				     batch->value[i].size);
+			done |= (uint64_t)1 << batch->value[i].fetch;
+		} else {
+			write_zeroes(record, batch->value[i].size);
+		}
+	}
+	batch->values = 0;
+	batch->spans = 0;
+	batch->size = 0;
+	return done;
 }
 
 /* A value larger than a batch, by way of its (empty) buffer. */
@@ -109,7 +174,8 @@ void vmitap_inline_fetch(const struct vmitap_channel *channel, const struct vmit
 	uint64_t done = 0;
 
 	batch.pid = channel->pid;
-	batch.count = 0;
+	batch.values = 0;
+	batch.spans = 0;
 	batch.size = 0;
 	write_zeroes(record, sizeof(done));
 	for (unsigned i = 0; i < plan->fetch_count; i++) {
@@ -125,13 +191,10 @@ void vmitap_inline_fetch(const struct vmitap_channel *channel, const struct vmit
 			address = resolve(batch.pid, fetch, args);
 
 		if (!here && fetch->size <= BATCH_BYTES) {
-			if (batch.count == BATCH_MAX || batch.size + fetch->size > BATCH_BYTES)
+			if (!add(&batch, i, address, fetch->size)) {
 				done |= flush(&batch, record);
-			batch.fetch[batch.count] = i;
-			batch.from[batch.count].iov_base = (void *)(uintptr_t)address;
-			batch.from[batch.count].iov_len = fetch->size;
-			batch.count++;
-			batch.size += fetch->size;
+				add(&batch, i, address, fetch->size);
+			}
 			continue;
 		}
 		done |= flush(&batch, record);

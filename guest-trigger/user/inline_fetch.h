@@ -8,7 +8,7 @@
 
 /*
  * Appends which fetches succeeded and all their values. Pointers may be wild: what cannot be read is
- * zeroes. Async-signal-safe; under a kilobyte of stack.
+ * zeroes. Async-signal-safe; about 1.5 KiB of stack.
  */
 void vmitap_inline_fetch(const struct vmitap_channel *channel, const struct vmitap_plan *plan, const void *args,
 			 struct vmitap_record *record);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <random>
 
 #include "subject.hpp"
 #include "test_host.hpp"
@@ -279,6 +280,50 @@ TEST(GuestFire, CopiesManyInlineValues) {
   std::size_t at = 8;
   for (std::uint64_t i = 0; i < fetches.size(); at += fetches[i].size, ++i)
     ASSERT_EQ(seen[0].at<std::uint8_t>(at), i % 5 == 4 ? 0 : 1) << i;
+}
+
+// Values of all sizes by pointers into three pages, of which the middle one cannot be read.
+TEST(GuestFire, CopiesWhatCanBeReadAndNothingElse) {
+  constexpr std::uint64_t kPage = 4096;
+  Subject subject;
+  TestHost host(subject.pid());
+  ASSERT_EQ(host.attach(), 0U);
+  const auto pages = host.catalog().marks.at("pages").wire.variable;
+  std::mt19937 engine(11);  // the same values each time
+  const auto random = [&engine](std::uint64_t below) { return engine() % below; };
+  for (int round = 0; round < 300; ++round) {
+    struct Value {
+      std::uint64_t offset;
+      std::uint32_t size;
+    };
+    std::vector<Value> values(1 + random(VMITAP_FETCH_MAX));
+    std::vector<vmitap_fetch> fetches;
+    std::uint64_t near = random(3 * kPage - 2000);
+    std::uint64_t room = 14000;
+    for (Value& value : values) {
+      if (random(4) == 0) near = random(3 * kPage - 2000);
+      value.offset = near + random(200);
+      value.size = static_cast<std::uint32_t>(std::min(room, random(10) == 0 ? random(1500) : random(40)));
+      room -= value.size;
+      fetches.push_back(at_address(pages, value.size, {static_cast<std::int64_t>(value.offset)}));
+    }
+    ASSERT_EQ(host.arm({.trigger = "none", .fetches = fetches}), 0U);
+    ASSERT_EQ(subject.tell("kinds"), "ok");
+    const auto seen = host.drain();
+    ASSERT_EQ(seen.size(), 1U);
+    const auto status = seen[0].at<std::uint64_t>(0);
+    std::size_t at = 8;
+    for (std::size_t i = 0; i < values.size(); at += values[i].size, ++i) {
+      const auto [offset, size] = values[i];
+      if (size == 0) continue;  // neither readable nor not
+      const bool readable = offset + size <= kPage || offset >= 2 * kPage;
+      ASSERT_EQ((status >> i) & 1, readable ? 1U : 0U)
+          << "round " << round << " value " << i << ": " << size << " at " << offset;
+      for (std::uint32_t k = 0; k < size; ++k)
+        ASSERT_EQ(seen[0].at<std::uint8_t>(at + k), readable ? (offset + k) * 7 % 251 : 0U);
+    }
+    ASSERT_EQ(at, seen[0].payload.size());
+  }
 }
 
 // Plans change under the feet of threads that fire them.

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -35,6 +36,8 @@ static struct node *list = &head;
 static struct node *wild = (struct node *)0x10;
 static uint64_t counter;
 static unsigned char large[2000];
+static unsigned char *pages; /* three, of which the middle one cannot be read */
+VMITAP_MARK(pages);
 VMITAP_MARK(head);
 VMITAP_MARK(list);
 VMITAP_MARK(wild);
@@ -336,9 +339,23 @@ static const struct {
 	{ "exit", leave },
 };
 
+static void make_pages(void)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	pages = mmap(NULL, 3 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (pages == MAP_FAILED)
+		abort();
+	for (size_t i = 0; i < 3 * page; i++)
+		pages[i] = (unsigned char)(i * 7 % 251);
+	mprotect(pages + page, page, PROT_NONE);
+}
+
 int main(void)
 {
 	static char line[4096];
+
+	make_pages();
 
 	say("ok %d", getpid());
 	while (fgets(line, sizeof(line), stdin)) {
