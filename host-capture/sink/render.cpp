@@ -68,8 +68,11 @@ bool render_int128(const Message& message, Json& json) {
   return true;
 }
 
-bool is_row(const Descriptor& type) {
-  return type.options().GetExtension(vmitap::row) && type.field_count() == 1;
+// The one field of a message that stands for a row; nullptr for others.
+const FieldDescriptor* row_of(const Descriptor& type) {
+  const bool is_row =
+      type.options().GetExtension(vmitap::row) && type.field_count() == 1 && type.field(0)->is_repeated();
+  return is_row ? type.field(0) : nullptr;
 }
 
 Json integer(const FieldDescriptor& field, auto value) {
@@ -82,10 +85,8 @@ Json repeated(const Message& message, const FieldDescriptor& field);
 
 Json nested(const Message& message) {
   if (Json json; render_int128(message, json)) return json;
-  const Descriptor& type = *message.GetDescriptor();
-  if (!is_row(type)) return to_json(message);
-  const FieldDescriptor& field = *type.field(0);
-  return field.is_repeated() ? repeated(message, field) : to_json(message);
+  const FieldDescriptor* const row = row_of(*message.GetDescriptor());
+  return row != nullptr ? repeated(message, *row) : to_json(message);
 }
 
 // One value: of the field itself, or its element `i`.
@@ -180,16 +181,20 @@ void append_part(Json& json, const char* key, const Message& message, int number
   if (!part.empty()) append(json, key, std::move(part));
 }
 
+}  // namespace
+
+const std::string& field_key(const FieldDescriptor& field) {
+  return field.has_json_name() ? field.json_name() : field.name();
+}
+
 bool has_facts(const Descriptor& type) {
   const FieldDescriptor* const facts = type.FindFieldByNumber(types::kFactsField);
   return facts != nullptr && facts->message_type() != nullptr &&
          facts->message_type()->full_name() == Facts::descriptor()->full_name();
 }
 
-}  // namespace
-
-const std::string& field_key(const FieldDescriptor& field) {
-  return field.has_json_name() ? field.json_name() : field.name();
+const FieldDescriptor* row_field(const FieldDescriptor& field) {
+  return field.message_type() != nullptr ? row_of(*field.message_type()) : nullptr;
 }
 
 Json to_json(const Message& message) {

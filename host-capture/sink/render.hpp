@@ -26,6 +26,11 @@ using Json = nlohmann::ordered_json;
 // What a field is called: its json_name if one was given, else its name.
 const std::string& field_key(const google::protobuf::FieldDescriptor& field);
 
+// Whether it is a rule's message, {facts, args, values}.
+bool has_facts(const google::protobuf::Descriptor& message);
+// Of an array of arrays, whose elements are rows: the field that holds a row's elements; else nullptr.
+const google::protobuf::FieldDescriptor* row_field(const google::protobuf::FieldDescriptor& field);
+
 Json to_json(const google::protobuf::Message& message);
 
 // {"rule":…,"trigger":…,"sequence":…,"time":"2026-11-23T06:12:01.503921884Z","time_ns":…,
