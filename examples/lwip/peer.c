@@ -87,7 +87,7 @@ static void on_segment(const struct pbuf *packet, int received)
 
 static void die(const char *what, err_t error)
 {
-	fprintf(stderr, "peer: %s: %s\n", what, lwip_strerr(error));
+	fprintf(stderr, "peer: %s: lwIP error %d\n", what, error);
 	exit(1);
 }
 
