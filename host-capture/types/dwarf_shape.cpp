@@ -6,7 +6,7 @@
 namespace vmitap::types::dwarf {
 namespace {
 
-constexpr std::size_t kShapeMax = 1 << 20;
+constexpr std::size_t kShapeMax = 1 << 18;
 constexpr int kLinksMax = 32;
 constexpr int kNestingMax = 32;
 

@@ -12,6 +12,8 @@ namespace {
 
 // Pointers to pointers to typedefs …; longer chains are not real code.
 constexpr std::size_t kLinksMax = 128;
+// Bytes; where so much is not enough, types are merely read twice.
+constexpr std::size_t kShapesMax = 256 << 20;
 // The Itanium C++ ABI's pointer to member: a ptrdiff_t, and for functions a ptrdiff_t more (2.3).
 constexpr std::uint64_t kDataMemberPointer = 8;
 constexpr std::uint64_t kFunctionMemberPointer = 16;
@@ -250,7 +252,10 @@ TypeId TypeReader::record_or_enumeration(Dwarf_Die& die, int tag) {
     if (known != shapes_.end()) return known->second;
   }
   const TypeId id = add(std::move(type));
-  if (!described.empty()) shapes_.emplace(std::move(described), id);
+  if (!described.empty() && shapes_size_ < kShapesMax) {
+    shapes_size_ += described.size();
+    shapes_.emplace(std::move(described), id);
+  }
   known_.emplace(key(definition), id);
   if (!is_declaration) pending_.push_back({definition, id});
   return id;

@@ -58,6 +58,7 @@ class TypeReader {
   std::vector<Type>& types_;
   std::unordered_map<Key, TypeId> known_;
   std::unordered_map<std::string, TypeId> shapes_;
+  std::size_t shapes_size_ = 0;
   std::unordered_map<Structure, TypeId, StructureHash> structures_;
   std::vector<Pending> pending_;
 };

@@ -62,6 +62,7 @@ Result<ElfFile> ElfFile::open(const std::string& path, ElfRole role) {
   if (auto checked = file.check_sections(size); !checked) {
     return tl::unexpected{checked.error()};
   }
+  if (auto done = file.read_segments(); !done) return tl::unexpected{done.error()};
   file.find_build_id();
   return file;
 }
@@ -101,7 +102,11 @@ Result<void> ElfFile::check_sections(std::uint64_t file_size) {
     if (section == nullptr || gelf_getshdr(section, &header) == nullptr) {
       return bad(fmt::format("section {} cannot be read", i));
     }
-    if (header.sh_type == SHT_NOBITS) continue;
+    if (header.sh_type == SHT_NOBITS) {
+      const bool takes_place = (header.sh_flags & (SHF_ALLOC | SHF_TLS)) == SHF_ALLOC;
+      if (takes_place) absent_.push_back({header.sh_addr, header.sh_size, 0});
+      continue;
+    }
     if (header.sh_offset > file_size || header.sh_size > file_size - header.sh_offset) {
       return bad(fmt::format("section {} reaches beyond the end of the file", i));
     }
@@ -145,32 +150,32 @@ void ElfFile::find_build_id() {
   if (size > 0) build_id_ = to_hex({static_cast<const std::byte*>(bytes), static_cast<std::size_t>(size)});
 }
 
-bool ElfFile::read(LinkAddr address, std::span<std::byte> out) const {
-  // A file that was left with its debug information only still has the program headers of the whole.
-  std::size_t sections = 0;
-  if (elf_getshdrnum(elf_.get(), &sections) != 0) return false;
-  for (std::size_t i = 1; i < sections; ++i) {
-    GElf_Shdr header;
-    if (gelf_getshdr(elf_getscn(elf_.get(), i), &header) == nullptr) return false;
-    if (header.sh_type != SHT_NOBITS || (header.sh_flags & SHF_ALLOC) == 0 ||
-        (header.sh_flags & SHF_TLS) != 0)
-      continue;
-    if (address.value >= header.sh_addr && address.value - header.sh_addr < header.sh_size) return false;
-  }
-  std::size_t segments = 0;
-  if (elf_getphdrnum(elf_.get(), &segments) != 0) return false;
-  for (std::size_t i = 0; i < segments; ++i) {
+Result<void> ElfFile::read_segments() {
+  std::size_t count = 0;
+  if (elf_getphdrnum(elf_.get(), &count) != 0) return bad("its program headers cannot be read");
+  for (std::size_t i = 0; i < count; ++i) {
     GElf_Phdr header;
-    if (gelf_getphdr(elf_.get(), static_cast<int>(i), &header) == nullptr) return false;
-    if (header.p_type != PT_LOAD || address.value < header.p_vaddr) continue;
-    const std::uint64_t offset = address.value - header.p_vaddr;
-    if (offset > header.p_filesz || out.size() > header.p_filesz - offset) continue;
-    const std::uint64_t place = header.p_offset + offset;
-    if (place < offset || place > static_cast<std::uint64_t>(INT64_MAX)) return false;
-    return ::pread(fd_.get(), out.data(), out.size(), static_cast<off_t>(place)) ==
-           static_cast<ssize_t>(out.size());
+    if (gelf_getphdr(elf_.get(), static_cast<int>(i), &header) == nullptr) {
+      return bad("its program headers cannot be read");
+    }
+    if (header.p_type == PT_LOAD) segments_.push_back({header.p_vaddr, header.p_filesz, header.p_offset});
   }
-  return false;
+  return {};
+}
+
+bool ElfFile::read(LinkAddr address, std::span<std::byte> out) const {
+  const auto holds = [&](const Range& range) {
+    return address.value >= range.start && address.value - range.start < range.size;
+  };
+  // A file that was left with its debug information only still has the program headers of the whole.
+  if (std::any_of(absent_.begin(), absent_.end(), holds)) return false;
+  const auto segment = std::find_if(segments_.begin(), segments_.end(), holds);
+  if (segment == segments_.end()) return false;
+  const std::uint64_t offset = address.value - segment->start;
+  const std::uint64_t place = segment->file_offset + offset;
+  if (out.size() > segment->size - offset || place < offset || place > std::uint64_t{INT64_MAX}) return false;
+  return ::pread(fd_.get(), out.data(), out.size(), static_cast<off_t>(place)) ==
+         static_cast<ssize_t>(out.size());
 }
 
 std::vector<std::uint64_t> ElfFile::read_pointers(std::span<const LinkAddr> addresses) const {

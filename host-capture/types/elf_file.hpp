@@ -46,6 +46,11 @@ class ElfFile {
   [[nodiscard]] std::vector<std::uint64_t> read_pointers(std::span<const LinkAddr> addresses) const;
 
  private:
+  struct Range {
+    std::uint64_t start;
+    std::uint64_t size;
+    std::uint64_t file_offset;
+  };
   struct End {
     void operator()(Elf* elf) const noexcept { elf_end(elf); }
   };
@@ -53,12 +58,15 @@ class ElfFile {
   ElfFile(std::string path, Fd fd, Elf* elf) : path_(std::move(path)), fd_(std::move(fd)), elf_(elf) {}
   Result<void> check_header(ElfRole role, std::uint64_t file_size);
   Result<void> check_sections(std::uint64_t file_size);
+  Result<void> read_segments();
   void find_build_id();
   [[nodiscard]] tl::unexpected<Error> bad(std::string hint) const;
 
   std::string path_;
   Fd fd_;
   std::unique_ptr<Elf, End> elf_;  // before fd_ goes
+  std::vector<Range> segments_;    // what the loader takes from the file
+  std::vector<Range> absent_;      // sections without content here
   std::string build_id_;
   bool has_debug_info_ = false;
   bool has_unknown_compression_ = false;
