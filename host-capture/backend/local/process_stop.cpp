@@ -206,7 +206,6 @@ Result<bool> ProcessStop::seize(pid_t tid) {
   for (int tries = 0; tries < kTries; ++tries) {
     abandoned = thread_->interruptible(
         tracees_, [&] { error = ::ptrace(PTRACE_SEIZE, tid, nullptr, nullptr) == 0 ? 0 : errno; });
-    if (error != 0) saw_end_ = true;
     if (error != EPERM || abandoned) break;
     const auto status = thread_status(pid_, tid);
     if (!status) return false;
@@ -214,11 +213,13 @@ Result<bool> ProcessStop::seize(pid_t tid) {
       saw_dead_ = true;
       return false;
     }
+    saw_end_ = true;
     // A thread that exec'd took the PID for its tid, and stayed ours.
     if (status->tracer == ::gettid()) error = 0;
     if (status->tracer != 0) break;
   }
   if (error != 0) {
+    saw_end_ = true;
     if (abandoned) return fail(late(tid));
     if (error == ESRCH) return false;
     if (error == EPERM) return fail(denied(tid));
