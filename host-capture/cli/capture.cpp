@@ -20,7 +20,7 @@
 #include "cli/controls.hpp"
 #include "cli/guest_types.hpp"
 #include "cli/manual_socket.hpp"
-#include "cli/output_file.hpp"
+#include "cli/output.hpp"
 #include "cli/patience.hpp"
 #include "cli/progress.hpp"
 #include "cli/quantity_text.hpp"
@@ -135,29 +135,22 @@ Exit capture(const CaptureOptions& given) {
   if (!output) return report(output.error(), Exit::usage);
 
   std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is the sink's error to return
-  OutputFile file(*output);
   std::unique_ptr<Progress> progress;
-  auto controls =
-      Controls::watch({.abandon = [&file] { file.discard(); },
-                       .progress = [&progress](const pipeline::Statistics& now) { progress->show(now); }});
+  auto controls = Controls::watch([&progress](const pipeline::Statistics& now) { progress->show(now); });
   if (!controls) return report(controls.error());
   progress = std::make_unique<Progress>((*controls)->has_keys());
 
-  auto sink = file.open();
-  if (!sink) return report(sink.error());
   std::vector<ManualSocket> sockets = manual_sockets(*guests);
   Result<std::unique_ptr<pipeline::Capture>> started;
   {
     const Patience patience("reading the guest's debug information");
-    started = pipeline::Capture::start(std::move(*guests), *options, std::move(*sink));
+    started = pipeline::Capture::start(std::move(*guests), *options, late_sink(*output));
   }
   if (!started) {
     controls->reset();
     return report_start(started.error(), given, *options);
   }
   pipeline::Capture& running = **started;
-  if (auto kept = file.keep(); !kept)
-    warn("the capture could not take its name", printable(kept.error().subject));
   (*controls)->attend(running, std::move(sockets));
   const Result<Summary> summary = running.wait();
   controls->reset();

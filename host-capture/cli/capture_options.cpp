@@ -92,6 +92,11 @@ void describe_options(CLI::App& command, CaptureOptions& options) {
       .add_option("--pause-budget", options.pause_budget, "Share of time that the guest may be paused (10%)")
       ->type_name("5%")
       ->group(how);
+  command
+      .add_option("--sync-timeout", options.sync_timeout,
+                  "How long a firing thread waits in sync mode at most; then its record is live (100ms)")
+      ->type_name("100ms")
+      ->group(how);
   command.add_option("--count", options.count, "End after N records")
       ->type_name("N")
       ->check(CLI::PositiveNumber)
@@ -131,6 +136,17 @@ Result<pipeline::Options> meaning_of(const CaptureOptions& given) {
   options.count = given.count;
   if (auto budget = take("--pause-budget", given.pause_budget, parse_share, options.pause_budget); !budget) {
     return fail(std::move(budget.error()));
+  }
+  std::chrono::nanoseconds sync_timeout = options.sync_timeout;
+  if (auto wait = take("--sync-timeout", given.sync_timeout, parse_duration, sync_timeout); !wait) {
+    return fail(std::move(wait.error()));
+  }
+  options.sync_timeout = std::chrono::duration_cast<std::chrono::microseconds>(sync_timeout);
+  if (options.sync_timeout > std::chrono::hours(1)) {
+    return fail({.code = Errc::bad_config,
+                 .operation = "read options",
+                 .subject = "--sync-timeout",
+                 .hint = "at most 1h"});
   }
   if (auto time = take("--for", given.duration, parse_duration, options.duration); !time) {
     return fail(std::move(time.error()));

@@ -26,6 +26,7 @@ struct CaptureOptions {
   std::string mode;
   std::uint32_t sample = 0;  // 0: not given
   std::string pause_budget;
+  std::string sync_timeout;
   std::optional<std::uint64_t> count;
   std::string duration;
   std::string output;

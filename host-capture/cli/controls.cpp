@@ -43,7 +43,7 @@ void KeyMode::leave() noexcept {
   saved_.reset();
 }
 
-Result<std::unique_ptr<Controls>> Controls::watch(Actions actions) {
+Result<std::unique_ptr<Controls>> Controls::watch(Progress progress) {
   const sigset_t set = watched();
   if (const int error = ::pthread_sigmask(SIG_BLOCK, &set, nullptr); error != 0) {
     return fail({.code = Errc::system, .operation = "pthread_sigmask", .sys = error});
@@ -52,11 +52,11 @@ Result<std::unique_ptr<Controls>> Controls::watch(Actions actions) {
   if (!signals) return fail({.code = Errc::system, .operation = "signalfd", .sys = errno});
   Fd wake(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!wake) return fail({.code = Errc::system, .operation = "eventfd", .sys = errno});
-  return std::unique_ptr<Controls>(new Controls(std::move(actions), std::move(signals), std::move(wake)));
+  return std::unique_ptr<Controls>(new Controls(std::move(progress), std::move(signals), std::move(wake)));
 }
 
-Controls::Controls(Actions actions, Fd signals, Fd wake)
-    : actions_(std::move(actions)),
+Controls::Controls(Progress progress, Fd signals, Fd wake)
+    : progress_(std::move(progress)),
       signals_(std::move(signals)),
       wake_(std::move(wake)),
       thread_([this] { run(); }) {}
@@ -99,7 +99,7 @@ void Controls::run() {
     for (std::size_t i = 3; i < polled.size(); ++i) {
       if (polled[i].revents != 0) sockets_[i - 3].serve([this] { return capture_->fire_manual(); });
     }
-    if (capture_ != nullptr && actions_.progress) actions_.progress(capture_->statistics());
+    if (capture_ != nullptr) progress_(capture_->statistics());
   }
 }
 
@@ -136,7 +136,6 @@ void Controls::stop(const char* why) {
 
 void Controls::end_at_once(int signal) {
   keys_.leave();
-  if (capture_ == nullptr && actions_.abandon) actions_.abandon();
   fmt::print(stderr, "\nvmitap: ended at once{}\n",
              capture_ != nullptr ? "; the capture is cut off, what was flushed can be read" : "");
   ::_exit(128 + signal);

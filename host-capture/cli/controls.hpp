@@ -37,11 +37,9 @@ class KeyMode {
 // the capture well; a second one, or one before attend(), ends the process at once.
 class Controls {
  public:
-  struct Actions {
-    std::function<void()> abandon;                              // before the process ends at once
-    std::function<void(const pipeline::Statistics&)> progress;  // some times a second; may be empty
-  };
-  static Result<std::unique_ptr<Controls>> watch(Actions actions);
+  // `progress` is called some times a second while a capture runs.
+  using Progress = std::function<void(const pipeline::Statistics&)>;
+  static Result<std::unique_ptr<Controls>> watch(Progress progress);
   Controls(const Controls&) = delete;
   Controls& operator=(const Controls&) = delete;
   ~Controls();  // the capture is left alone from then on
@@ -51,14 +49,14 @@ class Controls {
   [[nodiscard]] bool has_keys() const noexcept { return keys_.is_on(); }
 
  private:
-  Controls(Actions actions, Fd signals, Fd wake);
+  Controls(Progress progress, Fd signals, Fd wake);
   void run();
   void on_signal();
   void on_key();
   void stop(const char* why);
   [[noreturn]] void end_at_once(int signal);
 
-  Actions actions_;
+  Progress progress_;
   KeyMode keys_;
   Fd signals_;
   Fd wake_;  // eventfd: attend() or the destructor has news

@@ -12,7 +12,7 @@ phases = ["IDLE", "OPENING", "OPEN", "CLOSING"]
 with temporary() as directory:
     log, file = os.path.join(directory, "log"), os.path.join(directory, "sync.mcap")
     with guest("sync_guest", threads, per_thread, log) as process:
-        capture = start_capture(process, "--on", "step", "--mode", "sync", "--read", "*connection,connections[1].port", "-o", file)
+        capture = start_capture(process, "--on", "step", "--mode", "sync", "--sync-timeout", "20s", "--read", "*connection,connections[1].port", "-o", file)
         process.stdin.write(b"\n")
         process.stdin.flush()
         if process.wait(300) or capture.wait(60):
@@ -25,7 +25,7 @@ with temporary() as directory:
         values = [str(i), str(c["sequence"]), str(phases.index(c["phase"])), str(c["window"]), str(c["urgent"]),
                   *map(str, c["history"]), "%.17g" % c["rtt"], c["name"], str(c["port"]["source"]), str(c["port"]["destination"])]
         if values != expected[thread][i]:
-            fail(f"thread {thread}, trigger {i}: captured {values}, logged {expected[thread][i]}")
+            fail(f"thread {thread}, trigger {i}: captured {values} {record['mode']}, logged {expected[thread][i]}")
         if record["mode"] != "SYNC" or i != seen[thread]:
             fail(f"thread {thread}: record {seen[thread]} is {record['mode']} of trigger {i}")
         seen[thread] += 1

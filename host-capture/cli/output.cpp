@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: MIT
-#include "cli/output_file.hpp"
+#include "cli/output.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include <array>
-#include <cerrno>
-#include <cstdio>
 #include <ctime>
 #include <filesystem>
+#include <utility>
 
 #include "cli/terminal.hpp"
 
@@ -43,6 +42,33 @@ std::string unused_path(const std::string& guest) {
   return path;
 }
 
+class LateSink final : public pipeline::Sink {
+ public:
+  explicit LateSink(Output output) : output_(std::move(output)) {}
+
+  Result<void> session(const Session& session) override {
+    auto opened = sink::open_sink(output_.path, output_.format);
+    if (!opened) return fail(std::move(opened.error()));
+    sink_ = std::move(*opened);
+    return sink_->session(session);
+  }
+  // The session comes first: sink_ is there.
+  Result<void> catalog(const Catalog& catalog) override { return sink_->catalog(catalog); }
+  Result<void> channel(const Channel& channel) override { return sink_->channel(channel); }
+  Result<void> record(pipeline::ChannelId channel, std::uint64_t time_ns,
+                      std::span<const std::byte> message) override {
+    return sink_->record(channel, time_ns, message);
+  }
+  Result<void> loss(const Loss& loss) override { return sink_->loss(loss); }
+  Result<void> flush() override { return sink_->flush(); }
+  Result<void> close(const Summary& summary) override { return sink_->close(summary); }
+  [[nodiscard]] std::uint64_t bytes_written() const override { return sink_ ? sink_->bytes_written() : 0; }
+
+ private:
+  Output output_;
+  std::unique_ptr<pipeline::Sink> sink_;
+};
+
 }  // namespace
 
 Result<Output> decide_output(const std::string& path, const std::string& format, const std::string& guest) {
@@ -75,30 +101,8 @@ Result<Output> decide_output(const std::string& path, const std::string& format,
   return output;
 }
 
-OutputFile::OutputFile(const Output& output) : path_(output.path), format_(output.format) {
-  std::error_code error;
-  const fs::file_status status = fs::status(path_, error);
-  if (path_ != "-" && fs::is_regular_file(status)) {
-    path_ = fs::canonical(path_, error);
-    written_ = fmt::format("{}.{}", path_, ::getpid());
-    ours_ = true;
-  } else {
-    written_ = path_;
-    ours_ = path_ != "-" && !fs::exists(status);
-  }
-}
-
-Result<std::unique_ptr<pipeline::Sink>> OutputFile::open() { return sink::open_sink(written_, format_); }
-
-Result<void> OutputFile::keep() {
-  ours_ = false;
-  if (written_ == path_) return {};
-  if (std::rename(written_.c_str(), path_.c_str()) == 0) return {};
-  return fail({.code = Errc::io, .operation = "rename to its name", .subject = written_, .sys = errno});
-}
-
-void OutputFile::discard() noexcept {
-  if (ours_.exchange(false)) ::unlink(written_.c_str());
+std::unique_ptr<pipeline::Sink> late_sink(Output output) {
+  return std::make_unique<LateSink>(std::move(output));
 }
 
 }  // namespace vmitap::cli
