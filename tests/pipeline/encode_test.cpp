@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+#include "pipeline/encode.hpp"
+
+#include <google/protobuf/util/message_differencer.h>
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+namespace vmitap::pipeline {
+namespace {
+
+struct Fixture {
+  Fixture() {
+    rule.name = "r";
+    plan.rule = &rule;
+    plan.channel = 3;
+    site.trigger = "t";
+    site.rules = {&plan};
+    batch.clocks.push_back(
+        {.base_ticks = 1000, .base_monotonic_ns = 50, .base_realtime_ns = 5000, .ns_per_tick = 2.0});
+    batch.events.push_back({.site = &site, .thread = 77, .ticks = 1100});
+    batch.shots.push_back({.event = 0, .rule = &plan});
+  }
+
+  Facts encoded(const std::string& guest = "") {
+    Encoder encoder({guest});
+    EncodedBatch out;
+    encoder.encode(batch, out);
+    EXPECT_EQ(out.records.size(), 1U);
+    // The record's only field is facts = 1: a Session has a message there too, so unwrap by hand.
+    const auto* bytes = reinterpret_cast<const unsigned char*>(out.bytes.data());
+    EXPECT_EQ(bytes[0], types::kFactsField << 3 | 2);
+    EXPECT_LT(bytes[1], 0x80);
+    Facts facts;
+    EXPECT_TRUE(facts.ParseFromArray(bytes + 2, bytes[1]));
+    EXPECT_EQ(out.bytes.size(), 2U + bytes[1]);
+    EXPECT_EQ(out.records[0].time_ns, facts.time_ns());
+    return facts;
+  }
+
+  Rule rule;
+  RulePlan plan;
+  SitePlan site;
+  Batch batch;
+};
+
+void expect_equal(const Facts& seen, const Facts& expected) {
+  EXPECT_TRUE(google::protobuf::util::MessageDifferencer::Equals(seen, expected))
+      << seen.DebugString() << expected.DebugString();
+}
+
+TEST(Encoder, WritesTheFactsThatLibprotobufReads) {
+  Fixture f;
+  f.batch.shots[0].mode = SYNC;
+  f.batch.events[0].lost = 9;
+  Facts expected;
+  expected.set_trigger("t");
+  expected.set_sequence(1);
+  expected.set_time_ns(5200);
+  expected.set_monotonic_ns(250);
+  expected.set_thread(77);
+  expected.set_mode(SYNC);
+  expected.set_lost_before(9);
+  expected.set_guest("local:7");
+  expect_equal(f.encoded("local:7"), expected);
+}
+
+TEST(Encoder, GivesSkidAndWindowOfAPause) {
+  Fixture f;
+  f.batch.shots[0].mode = PAUSED;
+  f.batch.shots[0].taken_ticks = 1400;
+  f.batch.shots[0].pause_ns = 12345;
+  const Facts facts = f.encoded();
+  EXPECT_EQ(facts.skid_ns(), 600U);
+  EXPECT_EQ(facts.pause_ns(), 12345U);
+  EXPECT_FALSE(facts.has_pause_ns() && facts.mode() != PAUSED);
+}
+
+TEST(Encoder, GivesLiveRecordsASkidButNoWindow) {
+  Fixture f;
+  f.batch.shots[0].mode = LIVE;
+  f.batch.shots[0].taken_ticks = 1050;  // a clock that went backwards between cores is no negative skid
+  const Facts facts = f.encoded();
+  EXPECT_TRUE(facts.has_skid_ns());
+  EXPECT_EQ(facts.skid_ns(), 0U);
+  EXPECT_FALSE(facts.has_pause_ns());
+}
+
+TEST(Encoder, CountsTheRecordsOfARule) {
+  Fixture f;
+  f.batch.shots[0].mode = INLINE;
+  for (std::uint64_t i = 1; i <= 3; ++i) EXPECT_EQ(f.encoded().sequence(), i);
+}
+
+}  // namespace
+}  // namespace vmitap::pipeline
