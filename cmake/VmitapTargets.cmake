@@ -20,12 +20,15 @@ function(vmitap_test name)
   endif()
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE vmitap_warnings ${arg_LIBS} GTest::gtest GTest::gtest_main)
-  set(serial FALSE)
+  set(properties TIMEOUT ${arg_TIMEOUT})
+  if(arg_LABELS)
+    list(APPEND properties LABELS "${arg_LABELS}")
+  endif()
   if("serial" IN_LIST arg_LABELS)
-    set(serial TRUE)
+    list(APPEND properties RUN_SERIAL TRUE)
   endif()
   gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60
-    PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABELS}" RUN_SERIAL ${serial})
+    PROPERTIES ${properties})
 endfunction()
 
 # vmitap_fuzzer(NAME SOURCES... LIBS... CORPUS dir): built by the fuzz preset; ctest runs the seed
