@@ -243,7 +243,12 @@ TEST(GuestAgent, CostsNoRingsBeforeSomebodyAttaches) {
 TEST(GuestAgent, LeavesNothingBehindAfterManyHosts) {
   Subject subject;
   std::vector<long> before;
-  for (int round = 0; round < 500; ++round) {
+#ifdef __SANITIZE_THREAD__
+  constexpr int kRounds = 60;  // each maps and unmaps megabytes of TSan's own
+#else
+  constexpr int kRounds = 500;
+#endif
+  for (int round = 0; round < kRounds; ++round) {
     TestHost host(subject.pid());
     std::uint32_t reason = VMITAP_REFUSED_CAPTURED;
     while (reason == VMITAP_REFUSED_CAPTURED) reason = host.attach();
