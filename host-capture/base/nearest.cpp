@@ -10,16 +10,16 @@ namespace vmitap {
 namespace {
 
 constexpr std::size_t kLongest = 256;  // names beyond it are compared by their start
-constexpr std::size_t kStep = 2;       // costs are in half steps
+constexpr std::size_t kStep = 4;       // costs are in quarter steps: another case is one
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 std::size_t replacing(char a, char b) {
   if (a == b) return 0;
-  return lower(a) == lower(b) ? kStep / 2 : kStep;
+  return lower(a) == lower(b) ? 1 : kStep;
 }
 
-// Optimal string alignment distance, in half steps.
+// Optimal string alignment distance, in quarter steps.
 std::size_t distance(std::string_view a, std::string_view b) {
   std::array<std::vector<std::size_t>, 3> rows;
   for (auto& row : rows) row.resize(b.size() + 1);
