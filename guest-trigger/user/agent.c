@@ -148,6 +148,8 @@ static void start(void)
 		agent.sessions[i].socket.fd = -1;
 	wake_anew();
 	listen_anew();
+	/* While there is one thread, this is free; with more it waits for an RCU grace period. */
+	vmitap_rings_register();
 	pthread_attr_init(&attributes);
 	pthread_attr_setstacksize(&attributes, STACK_SIZE);
 	if (pthread_create(&agent.thread, &attributes, run, NULL) == 0)

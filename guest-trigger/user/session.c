@@ -2,6 +2,7 @@
 #include "session.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -28,6 +29,18 @@ static bool may_come_in(int socket, pid_t *pid)
 		return false;
 	*pid = peer.pid;
 	return peer.uid == 0 || peer.uid == geteuid();
+}
+
+/* A host that was killed is not in the way of the next, even if its end was not served yet. */
+static void bury_attached(void)
+{
+	struct pollfd end;
+
+	if (!attached)
+		return;
+	end = (struct pollfd){ .fd = attached->socket.fd, .events = POLLRDHUP };
+	if (poll(&end, 1, 0) == 1 && end.revents & (POLLRDHUP | POLLHUP | POLLERR | POLLNVAL))
+		vmitap_session_close(attached);
 }
 
 static void welcome(struct vmitap_session *session)
@@ -110,6 +123,7 @@ static bool attach(struct vmitap_session *session, const struct vmitap_attach *r
 		refuse(session, VMITAP_REFUSED_MESSAGE, 0);
 		return true;
 	}
+	bury_attached();
 	if (attached) {
 		refuse(session, VMITAP_REFUSED_CAPTURED, (vmitap_u32)attached->pid);
 		return true;
