@@ -25,11 +25,13 @@ typedef s64 vmitap_s64;
 #else
 #include <stddef.h>
 #include <stdint.h>
+/* NOLINTBEGIN(modernize-use-using): this is C as well. */
 typedef uint8_t vmitap_u8;
 typedef uint16_t vmitap_u16;
 typedef uint32_t vmitap_u32;
 typedef uint64_t vmitap_u64;
 typedef int64_t vmitap_s64;
+/* NOLINTEND(modernize-use-using) */
 #endif
 
 #if defined(__cplusplus)
