@@ -127,6 +127,9 @@ class Guest {
   // Copies guest memory; each request says for itself whether it could. Never fails as a whole but
   // for a guest that is gone, when each is unreadable.
   virtual void read(std::span<ReadRequest> requests) noexcept = 0;
+  // False once the guest ended or became another program: what was read since may be another's bytes, so
+  // ask after reading. From the snapshot thread.
+  [[nodiscard]] virtual bool alive() const noexcept = 0;
 
  private:
   friend class PauseGuard;

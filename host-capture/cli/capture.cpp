@@ -35,6 +35,9 @@ and for every rule that needs no arguments, press the space bar here or run `vmi
 space or Enter fires, q ends. Ctrl-C (SIGINT), SIGTERM and SIGHUP end the capture well: the file is closed,
 the guest runs on. A second Ctrl-C ends at once; what was flushed, about each second, can still be read.
 
+What to read (EXPR) is said as in C, from a mark or an argument of the trigger on:
+  conn.cwnd   table[3].state   *head   pcb->snd_buf   buf[0:16]   (struct tcp_pcb *)p->next
+
 How exact a value is (--mode) stands in each record:
   sync    the firing thread waits until the values are read: the state at the trigger
   paused  the guest is stopped while they are read: consistent; the record tells the skid since the trigger
@@ -93,10 +96,11 @@ Exit report_start(const Error& error, const CaptureOptions& given, const pipelin
   return exit;
 }
 
-std::vector<ManualSocket> manual_sockets(const Guests& guests) {
+// They appear when the triggers are on: a script may wait for that.
+std::vector<ManualSocket> manual_sockets(const std::vector<std::uint64_t>& guests) {
   std::vector<ManualSocket> sockets;
-  for (const auto& guest : guests) {
-    auto socket = ManualSocket::listen(guest->identity().id);
+  for (const std::uint64_t guest : guests) {
+    auto socket = ManualSocket::listen(guest);
     if (socket) {
       sockets.push_back(std::move(*socket));
     } else {
@@ -140,7 +144,8 @@ Exit capture(const CaptureOptions& given) {
   if (!controls) return report(controls.error());
   progress = std::make_unique<Progress>((*controls)->has_keys());
 
-  std::vector<ManualSocket> sockets = manual_sockets(*guests);
+  std::vector<std::uint64_t> ids;
+  for (const auto& guest : *guests) ids.push_back(guest->identity().id);
   Result<std::unique_ptr<pipeline::Capture>> started;
   {
     const Patience patience("reading the guest's debug information");
@@ -151,7 +156,7 @@ Exit capture(const CaptureOptions& given) {
     return report_start(started.error(), given, *options);
   }
   pipeline::Capture& running = **started;
-  (*controls)->attend(running, std::move(sockets));
+  (*controls)->attend(running, manual_sockets(ids));
   const Result<Summary> summary = running.wait();
   controls->reset();
   progress->clear();

@@ -67,8 +67,7 @@ void describe_options(CLI::App& command, CaptureOptions& options) {
                  ->group(what);
   auto* read = command
                    .add_option("--read", options.read,
-                               "Values to read: conn.cwnd  table[3].state  *head  pcb->snd_buf  buf[0:16]; "
-                               "without it, the trigger's arguments")
+                               "Values to read, beside the trigger's arguments; may be repeated")
                    ->type_name("EXPR[,EXPR...]")
                    ->group(what);
   auto* every = command.add_option("--every", options.every, "At each tick of a host timer")
@@ -131,6 +130,9 @@ Result<pipeline::Options> meaning_of(const CaptureOptions& given) {
     auto rule = rule_of_options(given);
     if (!rule) return fail(std::move(rule.error()));
     options.rules.push_back(std::move(*rule));
+  }
+  for (pipeline::Rule& rule : options.rules) {
+    if (rule.name.empty() && rule.on.empty()) rule.name = rule.every.count() > 0 ? "every" : "manual";
   }
   options.debug_dirs.insert(options.debug_dirs.begin(), given.debug_dirs.begin(), given.debug_dirs.end());
   options.count = given.count;

@@ -53,15 +53,21 @@ class Writer {
       }
     }
     const Type& body = catalog_[target];
-    const std::string tail = renames ? " " + type.name + ";" : ";";
-    const std::string head = renames ? "typedef " : "";
+    if (renames) return unnamed(target, " " + type.name + ";", "typedef ");
     if (body.kind == Kind::record) {
-      record(body, head, tail, 0, 0);
+      record(body, "", ";", 0, 0);
     } else if (body.kind == Kind::enumeration) {
-      enumeration(body, head, tail, 0);
+      enumeration(body, "", ";", 0);
     } else {
       line(fmt::format("{};  /* {} bytes */", catalog_.spelling(target), body.size));
     }
+    return std::move(text_);
+  }
+
+  std::string unnamed(TypeId id, const std::string& tail, const std::string& head = "") {
+    const Type& type = catalog_[id];
+    if (type.kind == Kind::record) record(type, head, tail, 0, 0);
+    if (type.kind == Kind::enumeration) enumeration(type, head, tail, 0);
     return std::move(text_);
   }
 
@@ -214,6 +220,17 @@ ordered_json members_json(const Catalog& catalog, const Type& type, int depth) {
 }  // namespace
 
 std::string layout_text(const Catalog& catalog, TypeId id) { return Writer(catalog).definition(id); }
+
+std::string unnamed_layout_text(const Catalog& catalog, TypeId id, const std::string& name) {
+  const std::string declaration = catalog.spelling(id, name);
+  const std::size_t brace = declaration.find("{...}");
+  if (brace == declaration.npos) return {};
+  TypeId core = id;
+  for (int depth = 0; depth < kNestingMax && !is_unnamed_definition(catalog[core]); ++depth) {
+    core = catalog[core].target;
+  }
+  return Writer(catalog).unnamed(core, declaration.substr(brace + 5) + ";");
+}
 
 ordered_json layout_json(const Catalog& catalog, TypeId id) {
   const Type& body = catalog[catalog.strip(id)];

@@ -14,6 +14,10 @@ namespace vmitap::cli {
 // Other types: one line.
 std::string layout_text(const types::Catalog& catalog, types::TypeId id);
 
+// As above, of what a declaration without a type name of its own declares (`struct {...} stats[4]`); empty
+// if its type has a name.
+std::string unnamed_layout_text(const types::Catalog& catalog, types::TypeId id, const std::string& name);
+
 // One member: name, type, offset, size; bit-fields also bit_offset and bit_size; anonymous records also
 // their members, whose offsets then count from the anonymous record.
 nlohmann::ordered_json layout_json(const types::Catalog& catalog, types::TypeId id);

@@ -6,6 +6,8 @@
 #include <cerrno>
 #include <cstdio>
 #include <exception>
+#include <memory>
+#include <string>
 
 #include "cli/command.hpp"
 #include "cli/report.hpp"
@@ -28,21 +30,36 @@ Each command teaches itself: vmitap COMMAND --help
 
 Exit codes: 0 ok; 1 an error; 2 bad usage; 3 a capture was cut short by an error, what was captured is kept.)";
 
+// Help shows an option's value by its name alone; what it must be stands in the words beside it.
+class HelpFormatter : public CLI::Formatter {
+ public:
+  HelpFormatter() {
+    column_width(30);
+    label("SUBCOMMAND", "COMMAND");
+  }
+  std::string make_option_opts(const CLI::Option* option) const override {
+    if (option->get_positional() || option->get_type_size() == 0) return {};
+    const std::string name = option->get_type_name();
+    return " " + name.substr(0, name.find(':'));  // behind it CLI11 puts the check
+  }
+};
+
 int run(int argc, char** argv) {
   CLI::App app(kPurpose, "vmitap");
   Exit exit = Exit::ok;
   app.set_version_flag("--version", "vmitap " VMITAP_VERSION);
   app.footer(kFooter);
-  app.get_formatter()->column_width(30);
+  app.formatter(std::make_shared<HelpFormatter>());
   for (const auto add :
        {add_list, add_capture, add_trigger, add_info, add_decode, add_plot, add_types, add_doctor}) {
     add(app, exit);
   }
+  for (CLI::App* command : app.get_subcommands({})) command->group("Commands");
+  app.require_subcommand(1);
   if (argc == 1) {
     fmt::print("{}", app.help());
     return 0;
   }
-  app.require_subcommand(1);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& asked) {  // --help, --version

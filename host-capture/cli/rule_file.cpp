@@ -206,9 +206,9 @@ Result<RuleFile> parse_rules(std::string_view text, const std::string& path) {
 }
 
 Result<RuleFile> read_rule_file(const std::string& path) {
+  errno = 0;
   std::ifstream stream(path, std::ios::binary);
   std::ostringstream text;
-  errno = 0;
   if (!stream || !(text << stream.rdbuf())) {
     const int reason = errno;
     // An empty file leaves the output stream failed, and is what it is.

@@ -182,6 +182,10 @@ Exit types_of(const TypesOptions& options) {
       continue;
     }
     if (options.type.empty() || catalogs->size() > 1) print_head(*catalog, style);
+    for (const types::Mark& mark : catalog->marks) {
+      const std::string layout = unnamed_layout_text(*catalog, mark.type, mark.name);
+      if (options.type.empty() && !layout.empty()) fmt::print("{}\n", layout);
+    }
     for (const types::TypeId id : ids) {
       fmt::print("{}{}", layout_text(*catalog, id), options.type.empty() ? "\n" : "");
     }
@@ -204,7 +208,7 @@ void add_types(CLI::App& app, Exit& exit) {
   command->add_option("TYPE", options->type, "Only this type: tcp_pcb, 'struct tcp_pcb', u16_t");
   command->add_flag(
       "--json", options->json,
-      "As JSON: an object with triggers, marks and types; an array of such if there are several objects");
+      "As JSON: triggers, marks and types of the object; an array of that if there are several");
   command
       ->add_option("--debug-dir", options->debug_dirs,
                    "Folder of separate debug files, looked at first; may be repeated")

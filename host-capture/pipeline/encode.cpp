@@ -84,7 +84,8 @@ void Encoder::facts(const Batch& batch, const Shot& shot) {
   for (std::size_t i = shot.rule->values.size(); i-- > 0;) {
     if ((shot.unread >> i & 1) == 0) continue;
     const std::size_t before = writer_.size();
-    put_varint(writer_, Unread::kReasonFieldNumber, Unread::UNREADABLE);
+    put_varint(writer_, Unread::kReasonFieldNumber,
+               shot.guest_gone ? Unread::GUEST_GONE : Unread::UNREADABLE);
     put_text(writer_, Unread::kValueFieldNumber, shot.rule->values[i].expression);
     put_prefix(writer_, Facts::kUnreadFieldNumber, before);
   }

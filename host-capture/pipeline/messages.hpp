@@ -43,6 +43,7 @@ struct Shot {
   std::uint64_t pause_ns = 0;
   std::size_t values_offset = 0;  // RulePlan::values_size bytes of Batch::values
   std::uint64_t unread = 0;       // bit i: value i could not be read
+  bool guest_gone = false;        // why
 };
 
 struct Batch {

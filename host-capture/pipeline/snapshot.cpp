@@ -83,7 +83,7 @@ void Snapshotter::take_sync(Batch& batch, std::uint32_t index) {
       add(counters_.sync_timeouts, 1);
     }
   }
-  if (any) finish(batch);
+  if (any) finish(batch, *guest.guest);
   for (const Event& event : batch.events) {
     if (event.guest != index || (event.flags & VMITAP_RECORD_SYNC) == 0) continue;
     guest.consumer->answer_sync(event.ring, event.sync_ticket);
@@ -126,7 +126,7 @@ void Snapshotter::take_paused(Batch& batch, std::uint32_t index) {
     shot.taken_ticks = consistent_at;
     shot.pause_ns = static_cast<std::uint64_t>(std::chrono::nanoseconds(window).count());
   }
-  finish(batch);
+  finish(batch, *guest.guest);
 }
 
 void Snapshotter::take_live(Batch& batch, std::uint32_t index) {
@@ -143,7 +143,7 @@ void Snapshotter::take_live(Batch& batch, std::uint32_t index) {
   read_all(batch, *guests_[index].guest);
   const std::uint64_t now = guests_[index].guest->ticks();
   for (const Reading& reading : readings_) batch.shots[reading.shot].taken_ticks = now;
-  finish(batch);
+  finish(batch, *guests_[index].guest);
 }
 
 // Everything that can be known before a pause: static addresses, and the first pointer where it is an
@@ -210,11 +210,14 @@ void Snapshotter::read_all(Batch& batch, backend::Guest& guest) {
 }
 
 // After the window: failures are noted, shared values handed out.
-void Snapshotter::finish(Batch& batch) {
+void Snapshotter::finish(Batch& batch, const backend::Guest& guest) {
+  // What was read from a process that had exec'd meanwhile are another program's bytes.
+  const bool gone = !guest.alive();
   for (const Reading& reading : readings_) {
     const Reading& source = readings_[reading.same_as];
     Shot& shot = batch.shots[reading.shot];
-    if (source.failed) {
+    if (source.failed || gone) {
+      shot.guest_gone = gone;
       shot.unread |= std::uint64_t{1} << reading.value;
       std::memset(batch.values.data() + reading.into, 0, reading.fetch->size);
     } else if (&source != &reading) {

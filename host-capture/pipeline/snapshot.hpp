@@ -50,7 +50,7 @@ class Snapshotter {
   void take_inline(Batch& batch);
   void begin(Batch& batch, std::uint32_t shot);
   void read_all(Batch& batch, backend::Guest& guest);
-  void finish(Batch& batch);
+  void finish(Batch& batch, const backend::Guest& guest);
   void forget();
 
   std::vector<SnapshotGuest> guests_;

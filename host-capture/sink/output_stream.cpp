@@ -15,49 +15,49 @@
 namespace vmitap::sink {
 namespace {
 
-// While it lives, this thread's write(2) to a broken pipe returns EPIPE and kills nobody. SIGPIPE is
-// directed at the thread that wrote (signal(7)), so that it is still pending here and can be taken back.
-class PipeSignalHeld {
+// While it lives, this thread's write(2) to a broken pipe, or beyond the size that a file may have
+// (RLIMIT_FSIZE), returns its error and kills nobody. Both signals are directed at the thread that wrote
+// (signal(7)), so that they are still pending here and can be taken back.
+class WriteSignalsHeld {
  public:
-  PipeSignalHeld() {
-    sigemptyset(&pipe_);
-    sigaddset(&pipe_, SIGPIPE);
+  WriteSignalsHeld() {
+    sigset_t both;
+    sigemptyset(&both);
+    sigaddset(&both, SIGPIPE);
+    sigaddset(&both, SIGXFSZ);
     sigset_t pending;
     sigemptyset(&pending);
     sigpending(&pending);
-    was_pending_ = sigismember(&pending, SIGPIPE) == 1;
-    pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
+    sigemptyset(&ours_);
+    for (const int signal : {SIGPIPE, SIGXFSZ})
+      if (sigismember(&pending, signal) == 0) sigaddset(&ours_, signal);
+    pthread_sigmask(SIG_BLOCK, &both, &before_);
   }
-  PipeSignalHeld(const PipeSignalHeld&) = delete;
-  PipeSignalHeld& operator=(const PipeSignalHeld&) = delete;
-  ~PipeSignalHeld() {
+  WriteSignalsHeld(const WriteSignalsHeld&) = delete;
+  WriteSignalsHeld& operator=(const WriteSignalsHeld&) = delete;
+  ~WriteSignalsHeld() {
     const timespec at_once{};
-    if (!was_pending_)
-      while (sigtimedwait(&pipe_, nullptr, &at_once) < 0 && errno == EINTR) continue;
+    while (sigtimedwait(&ours_, nullptr, &at_once) > 0 || errno == EINTR) continue;
     pthread_sigmask(SIG_SETMASK, &before_, nullptr);
   }
 
  private:
-  sigset_t pipe_;
+  sigset_t ours_;  // were not pending before
   sigset_t before_;
-  bool was_pending_;
 };
 
 }  // namespace
 
 OutputStream::OutputStream(std::string path, Fd owned, int fd)
-    : path_(std::move(path)), owned_(std::move(owned)), fd_(fd), is_terminal_(::isatty(fd) == 1) {
-  struct stat status {};
-  is_regular_ = ::fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
-}
+    : path_(std::move(path)), owned_(std::move(owned)), fd_(fd), is_terminal_(::isatty(fd) == 1) {}
 
 Result<OutputStream> OutputStream::open(const std::string& path) {
   if (path == "-") return OutputStream("standard output", Fd(), STDOUT_FILENO);
   Fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644));
   if (!fd) return fail({.code = Errc::io, .operation = "opening for writing", .subject = path, .sys = errno});
   const int raw = fd.get();
-  OutputStream stream(path, std::move(fd), raw);
-  if (stream.is_regular_) {
+  struct stat status {};
+  if (::fstat(raw, &status) == 0 && S_ISREG(status.st_mode)) {
     // Some file systems have no locks; that is no reason not to write there.
     if (::flock(raw, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
       return fail({.code = Errc::access_denied,
@@ -68,7 +68,7 @@ Result<OutputStream> OutputStream::open(const std::string& path) {
     if (::ftruncate(raw, 0) != 0)
       return fail({.code = Errc::io, .operation = "emptying", .subject = path, .sys = errno});
   }
-  return stream;
+  return OutputStream(path, std::move(fd), raw);
 }
 
 Result<void> OutputStream::failed(const char* operation, int sys) {
@@ -82,8 +82,7 @@ Result<void> OutputStream::latch(Error error) {
 
 Result<void> OutputStream::write(std::span<const std::byte> bytes) {
   if (error_) return fail(*error_);
-  std::optional<PipeSignalHeld> held;
-  if (!is_regular_) held.emplace();
+  const WriteSignalsHeld held;
   while (!bytes.empty()) {
     const ssize_t done = ::write(fd_, bytes.data(), bytes.size());
     if (done > 0) {

@@ -43,7 +43,6 @@ class OutputStream {
   std::string path_;
   Fd owned_;  // empty for standard output
   int fd_;
-  bool is_regular_ = false;
   bool is_terminal_ = false;
   std::uint64_t written_ = 0;
   std::optional<Error> error_;

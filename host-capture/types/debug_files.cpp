@@ -142,10 +142,13 @@ class Search {
 
   tl::unexpected<Error> not_found() {
     if (!stale_.empty()) {
-      return fail({.code = Errc::stale_debug_info,
-                   .operation = "finding debug information",
-                   .subject = stale_,
-                   .hint = fmt::format("it belongs to another build than {}", object_.path())});
+      return fail(
+          {.code = Errc::stale_debug_info,
+           .operation = "finding debug information",
+           .subject = stale_,
+           .hint = fmt::format("put the debug file there that was built together with {}, or restart the "
+                               "guest after a build",
+                               object_.path())});
     }
     std::string hint = "build it with -g";
     if (!looked_at_.empty()) {

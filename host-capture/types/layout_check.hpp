@@ -14,7 +14,7 @@ inline constexpr int kNestingMax = 256;
 // Types that break a rule; all others hold up also if these are made Kind::opaque:
 //   ids are in range; no type holds itself by value, and none nests deeper than kNestingMax;
 //   sizes agree (typedef and target, array and elements); members stand within their record;
-//   a bit-field has no more bits than its type, which is an integer, a boolean or an enumeration.
+//   a bit-field has no more bits than its type, which is integral or, if that was unsound, opaque.
 [[nodiscard]] std::vector<TypeId> unsound_types(const Catalog& catalog);
 
 }  // namespace vmitap::types

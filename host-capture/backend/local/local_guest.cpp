@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <utility>
 
@@ -163,6 +164,13 @@ Guest::ControlEvent LocalGuest::on_control() {
 
 std::string LocalGuest::epitaph() const {
   return gone_.load(std::memory_order_relaxed) ? epitaph_ : std::string();
+}
+
+// The agent's end of the socket goes with an exec, as it is close-on-exec.
+bool LocalGuest::alive() const noexcept {
+  std::array<pollfd, 2> ends{{{.fd = pidfd_.get(), .events = POLLIN, .revents = 0},
+                              {.fd = client_.socket(), .events = 0, .revents = 0}}};
+  return ::poll(ends.data(), ends.size(), 0) == 0;
 }
 
 Result<void> LocalGuest::pause() {

@@ -38,6 +38,7 @@ class LocalGuest final : public Guest {
   ControlEvent on_control() override;
   [[nodiscard]] std::string epitaph() const override;
   void read(std::span<ReadRequest> requests) noexcept override { snapshot_reader_.read(requests); }
+  [[nodiscard]] bool alive() const noexcept override;
 
  private:
   explicit LocalGuest(Found found);
