@@ -255,7 +255,7 @@ std::size_t Consumer::take_turn(std::uint32_t index, std::size_t max_records, F&
       break;
     }
     // Nobody else can claim the ring before the tail behind this record is published.
-    if (count == 0) owner = vmitap_load_relaxed(&state(index).owner);
+    if (ring.published == ring.tail) owner = vmitap_load_relaxed(&state(index).owner);
     const Record record{.ring = index,
                         .owner = owner,
                         .position = ring.tail,
@@ -267,6 +267,8 @@ std::size_t Consumer::take_turn(std::uint32_t index, std::size_t max_records, F&
     ring.tail += first.slots;
     ++count;
     on_record(record);
+    // The line with tail is the producer's to wait for: seldom, but before it thinks that the ring is full.
+    if (ring.tail - ring.published >= record_slots_max_) publish(index);
   }
   publish(index);
   if (count > 0) {
