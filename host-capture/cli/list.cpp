@@ -12,6 +12,7 @@
 #include "base/printable.hpp"
 #include "cli/command.hpp"
 #include "cli/guest_types.hpp"
+#include "cli/manual_socket.hpp"
 #include "cli/patience.hpp"
 #include "cli/site_text.hpp"
 #include "cli/terminal.hpp"
@@ -24,11 +25,13 @@ using nlohmann::ordered_json;
 constexpr const char* kHelp = R"(
 A guest is a running program that was built with vmitap's guest library, and that its user or root may
 watch. It is named local:NAME or local:PID; NAME is the program's, or what VMITAP_NAME said when it was
-started. Types are read from the debug information of the objects that run.
+started. Types are read from the debug information of the objects that run. In JSON, captured_by is the
+process that has attached the guest, and capturing tells that its triggers are on.
 
 Examples:
   vmitap list
   vmitap list --json | jq '.[].triggers[].name'
+  until vmitap list --json | jq -e '.[] | select(.id == 1234).capturing'; do sleep 0.1; done
 
 Exit codes: 0 also if no guest runs; 1 an error; 2 bad usage.)";
 
@@ -73,6 +76,7 @@ ordered_json to_json(const Listed& guest) {
                     {"name", printable(identity.name)},
                     {"id", identity.id},
                     {"captured_by", identity.captured_by},
+                    {"capturing", capture_listens(identity.id)},
                     {"program", printable(identity.program)},
                     {"problem", guest.seen.problem}};
   json["triggers"] = ordered_json::array();

@@ -83,6 +83,13 @@ void ManualSocket::serve(const std::function<std::size_t()>& fire) {
   [[maybe_unused]] const ssize_t sent = ::send(peer.get(), &answer, sizeof answer, MSG_NOSIGNAL);
 }
 
+bool capture_listens(std::uint64_t guest) {
+  const Fd fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  const Address address(guest);
+  // EAGAIN: it listens, and others stand before us.
+  return fd && (::connect(fd.get(), address.get(), address.size) == 0 || errno == EAGAIN);
+}
+
 Result<std::size_t> fire_by_socket(std::uint64_t guest) {
   const Fd fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
   if (!fd) return fail(system_error("socket"));

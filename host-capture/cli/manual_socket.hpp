@@ -29,6 +29,9 @@ class ManualSocket {
   Fd fd_;
 };
 
+// A capture runs on the guest, and its triggers are on.
+bool capture_listens(std::uint64_t guest);
+
 // Asks the capture on the guest; returns how many rules fired. Errc::no_such_guest if none listens,
 // access_denied, timeout, protocol.
 Result<std::size_t> fire_by_socket(std::uint64_t guest);

@@ -45,8 +45,7 @@ def guest(name, *arguments):
 def start_capture(process, *arguments, **popen):
     """Starts a capture and returns once its triggers are armed."""
     capture = subprocess.Popen([vmitap, "capture", f"local:{process.pid}", *map(str, arguments)], **popen)
-    wait_until("the capture's start", lambda: capture.poll() is not None or (listed(process.pid) or {}).get("captured_by"))
-    time.sleep(2)  # the guest is attached a moment before its triggers are armed, and nothing tells when
+    wait_until("the capture's start", lambda: capture.poll() is not None or (listed(process.pid) or {}).get("capturing"))
     return capture
 
 

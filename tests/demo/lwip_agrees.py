@@ -46,8 +46,7 @@ with tempfile.TemporaryDirectory() as directory:
         capturing = subprocess.Popen(
             [vmitap, "capture", f"local:{sender.pid}", "--on", "tcp_segment", "--mode", "sync", "--sync-timeout", "5s",
              "--read", ",".join(["pcb->state"] + fields), "-o", capture])
-        wait_until("the capture's start", lambda: guest_entry(sender.pid)["captured_by"])
-        time.sleep(2)  # the guest is attached a moment before its triggers are armed, and nothing tells when
+        wait_until("the capture's start", lambda: guest_entry(sender.pid)["capturing"])
         sender.stdin.write(b"\n")
         sender.stdin.flush()
         if sender.wait(60) or receiver.wait(60) or capturing.wait(60):
