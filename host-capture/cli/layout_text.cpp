@@ -221,15 +221,23 @@ ordered_json members_json(const Catalog& catalog, const Type& type, int depth) {
 
 std::string layout_text(const Catalog& catalog, TypeId id) { return Writer(catalog).definition(id); }
 
-std::string unnamed_layout_text(const Catalog& catalog, TypeId id, const std::string& name) {
-  const std::string declaration = catalog.spelling(id, name);
-  const std::size_t brace = declaration.find("{...}");
-  if (brace == declaration.npos) return {};
-  TypeId core = id;
-  for (int depth = 0; depth < kNestingMax && !is_unnamed_definition(catalog[core]); ++depth) {
-    core = catalog[core].target;
+TypeId unnamed_definition(const Catalog& catalog, TypeId id) {
+  for (int depth = 0; depth < kNestingMax; ++depth) {
+    const Type& type = catalog[id];
+    if (is_unnamed_definition(type)) return id;
+    const bool leads_on = type.kind == Kind::pointer || type.kind == Kind::array ||
+                          (type.kind == Kind::typedef_ && type.name.empty());
+    if (!leads_on) return 0;
+    id = type.target;
   }
-  return Writer(catalog).unnamed(core, declaration.substr(brace + 5) + ";");
+  return 0;
+}
+
+std::string unnamed_layout_text(const Catalog& catalog, TypeId id, const std::string& name) {
+  constexpr std::string_view body = "{...}";
+  const std::string declaration = catalog.spelling(id, name);
+  const std::string declarator = declaration.substr(declaration.find(body) + body.size());
+  return Writer(catalog).unnamed(unnamed_definition(catalog, id), declarator + ";");
 }
 
 ordered_json layout_json(const Catalog& catalog, TypeId id) {

@@ -14,8 +14,9 @@ namespace vmitap::cli {
 // Other types: one line.
 std::string layout_text(const types::Catalog& catalog, types::TypeId id);
 
-// As above, of what a declaration without a type name of its own declares (`struct {...} stats[4]`); empty
-// if its type has a name.
+// The struct, union or enumeration without a name behind a type (`struct {...} [4]`); 0 if there is none.
+types::TypeId unnamed_definition(const types::Catalog& catalog, types::TypeId id);
+// As layout_text(), of a variable of such a type.
 std::string unnamed_layout_text(const types::Catalog& catalog, types::TypeId id, const std::string& name);
 
 // One member: name, type, offset, size; bit-fields also bit_offset and bit_size; anonymous records also

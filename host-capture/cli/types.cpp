@@ -133,7 +133,11 @@ ordered_json to_json(const types::Catalog& catalog, const std::vector<types::Typ
   json["triggers"] = ordered_json::array();
   for (const auto& site : catalog.triggers) json["triggers"].push_back(trigger_json(catalog, site));
   json["marks"] = ordered_json::array();
-  for (const auto& mark : catalog.marks) json["marks"].push_back(mark_json(catalog, mark));
+  for (const auto& mark : catalog.marks) {
+    json["marks"].push_back(mark_json(catalog, mark));
+    const types::TypeId unnamed = unnamed_definition(catalog, mark.type);
+    if (unnamed != 0) json["marks"].back()["layout"] = layout_json(catalog, unnamed);
+  }
   json["types"] = ordered_json::array();
   for (const types::TypeId id : ids) json["types"].push_back(layout_json(catalog, id));
   return json;
@@ -183,8 +187,8 @@ Exit types_of(const TypesOptions& options) {
     }
     if (options.type.empty() || catalogs->size() > 1) print_head(*catalog, style);
     for (const types::Mark& mark : catalog->marks) {
-      const std::string layout = unnamed_layout_text(*catalog, mark.type, mark.name);
-      if (options.type.empty() && !layout.empty()) fmt::print("{}\n", layout);
+      if (!options.type.empty() || unnamed_definition(*catalog, mark.type) == 0) continue;
+      fmt::print("{}\n", unnamed_layout_text(*catalog, mark.type, mark.name));
     }
     for (const types::TypeId id : ids) {
       fmt::print("{}{}", layout_text(*catalog, id), options.type.empty() ? "\n" : "");

@@ -94,6 +94,10 @@ std::string nearest_in(const Descriptor& message, std::string_view name) {
         names.push_back(key + (field.is_repeated() ? "[0]." : ".") + field_key(*inner->field(j)));
     }
   }
+  // A member that was named without what it stands in.
+  for (const std::string& full : names)
+    if (full.size() > name.size() && full.ends_with(name) && full[full.size() - name.size() - 1] == '.')
+      return full;
   return nearest(name, std::vector<std::string_view>(names.begin(), names.end()));
 }
 

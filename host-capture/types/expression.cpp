@@ -128,6 +128,9 @@ class Parser {
       if (accept(".")) {
         term = member(std::move(*term), sign);
       } else if (accept("->")) {
+        if (!term->is_address && term->type.kind() == Kind::record) {
+          return bad(sign, "'.', as what stands before it is no pointer");
+        }
         auto record = follow(std::move(*term), sign);
         term = record ? member(std::move(*record), sign) : std::move(record);
       } else if (accept("[")) {
