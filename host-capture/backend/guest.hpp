@@ -74,7 +74,7 @@ struct ArmRequest {
   bool sync = false;
   std::uint32_t sample = 1;
   std::uint32_t sync_timeout_us = 0;
-  std::vector<vmitap_fetch> inline_fetches;
+  std::vector<vmitap_fetch> inline_fetches = {};
 };
 
 // How ticks of the guest's clock (vmitap_slot_first.tsc) become times of this host.

@@ -24,10 +24,10 @@ extern char** environ;
 
 namespace vmitap::test {
 
-// True as soon as it holds; false if it does not within ten seconds.
+// True as soon as it holds; false if it does not within half a minute.
 template <class Condition>
 bool eventually(Condition&& holds) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
   while (!holds()) {
     if (std::chrono::steady_clock::now() > deadline) return false;
     std::this_thread::sleep_for(std::chrono::microseconds(200));
