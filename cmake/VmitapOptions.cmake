@@ -30,11 +30,15 @@ target_compile_options(vmitap_warnings INTERFACE
   $<$<COMPILE_LANGUAGE:CXX>:-Wconversion -Wsign-conversion -Wnon-virtual-dtor -Woverloaded-virtual -Wold-style-cast>
   $<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes -Wmissing-prototypes>)
 
+if(VMITAP_SANITIZE STREQUAL "thread")
+  add_compile_definitions(VMITAP_TSAN) # compilers do not agree on how to ask
+  add_compile_options($<$<CXX_COMPILER_ID:GNU>:-Wno-tsan>) # it sees no fences: moodycamel's queues have some
+endif()
 if(VMITAP_SANITIZE)
   add_compile_options(-fsanitize=${VMITAP_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${VMITAP_SANITIZE})
 endif()
 if(VMITAP_BUILD_FUZZERS)
-  add_compile_options(-fsanitize=fuzzer-no-link,address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=all)
-  add_link_options(-fsanitize=address,undefined)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+  add_custom_target(fuzzers)
 endif()

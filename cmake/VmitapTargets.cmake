@@ -15,7 +15,7 @@ function(vmitap_test name)
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 120)
   endif()
-  if(VMITAP_BUILD_FUZZERS OR (VMITAP_SANITIZE STREQUAL "thread" AND NOT "threads" IN_LIST arg_LABELS))
+  if(VMITAP_SANITIZE STREQUAL "thread" AND NOT "threads" IN_LIST arg_LABELS)
     return()
   endif()
   add_executable(${name} ${arg_SOURCES})
@@ -31,8 +31,8 @@ function(vmitap_test name)
     PROPERTIES ${properties})
 endfunction()
 
-# vmitap_fuzzer(NAME SOURCES... LIBS... CORPUS dir): built by the fuzz preset; ctest runs the seed
-# corpus and a few seconds of new inputs.
+# vmitap_fuzzer(NAME SOURCES... LIBS... CORPUS dir): built where VMITAP_BUILD_FUZZERS is on; ctest runs
+# the seed corpus and a few seconds of new inputs.
 function(vmitap_fuzzer name)
   cmake_parse_arguments(arg "" "CORPUS" "SOURCES;LIBS" ${ARGN})
   if(NOT VMITAP_BUILD_FUZZERS)
@@ -46,4 +46,5 @@ function(vmitap_fuzzer name)
     COMMAND ${name} -max_total_time=10 -timeout=5 -rss_limit_mb=2048 -print_final_stats=1
             ${CMAKE_BINARY_DIR}/corpus/${name} ${arg_CORPUS})
   set_tests_properties(fuzz.${name} PROPERTIES LABELS fuzz TIMEOUT 120)
+  add_dependencies(fuzzers ${name})
 endfunction()

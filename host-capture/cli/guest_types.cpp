@@ -66,8 +66,7 @@ std::vector<std::string> trigger_names(std::string_view guest) {
     if (site.is_trigger) names.push_back(site.name);
   }
   std::ranges::sort(names);
-  const auto repeated = std::ranges::unique(names);
-  names.erase(repeated.begin(), repeated.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
   return names;
 }
 

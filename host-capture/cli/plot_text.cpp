@@ -119,8 +119,8 @@ std::string plot_text(std::span<const Point> points, std::size_t columns, std::s
 
   Canvas canvas(columns - std::min(label_width + 2, columns - 10), body);
   const double time = latest.seconds > earliest.seconds ? latest.seconds - earliest.seconds : 1;
-  const auto x = [&](const Point& point) {
-    return (point.seconds - earliest.seconds) / time * static_cast<double>(canvas.width() - 1);
+  const auto x = [&, start = earliest.seconds](const Point& point) {
+    return (point.seconds - start) / time * static_cast<double>(canvas.width() - 1);
   };
   const auto y = [&](const Point& point) {
     return (point.value - axis.from) / range * static_cast<double>(canvas.height() - 1);

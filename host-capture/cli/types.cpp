@@ -122,10 +122,13 @@ Error unknown_type(const std::string& name, const Catalogs& catalogs) {
   for (const auto& catalog : catalogs) {
     for (const types::TypeId id : definitions(*catalog)) known.push_back((*catalog)[id].name);
   }
+  // One that was named without its scope, or else one that was mistyped.
+  const auto scoped = std::ranges::find_if(
+      known, [suffix = "::" + name](std::string_view type) { return type.ends_with(suffix); });
   return {.code = Errc::unknown_name,
           .operation = "among the types",
           .subject = name,
-          .hint = nearest(name, known)};
+          .hint = scoped != known.end() ? std::string(*scoped) : nearest(name, known)};
 }
 
 ordered_json to_json(const types::Catalog& catalog, const std::vector<types::TypeId>& ids) {

@@ -114,10 +114,8 @@ class Case(unittest.TestCase):
         """A guest that ticked, and its capture, closed well."""
         file = self.folder / "captured.mcap"
         guest = self.guest()
-        capture = self.start(guest, "--on", "tick", "-o", file, *arguments)
+        capture = self.start(guest, "--on", "tick", "-o", file, "--count", ticks, *arguments)
         guest.do(f"tick {ticks}")
-        wait_until("the records", lambda: file.stat().st_size > 0)
-        guest.tell("exit 0")
         self.ends(capture)
         return file
 

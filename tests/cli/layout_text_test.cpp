@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
+
 #include "base/error_text.hpp"
 #include "types/object.hpp"
 
@@ -13,12 +15,12 @@ struct LayoutSample {
   int number;
   unsigned low : 3;
   unsigned high : 7;
-  unsigned short table[3][4];
+  uint16_t table[3][4];
   union {
     double real;
     struct {
       char first;
-      short second;
+      int16_t second;
     };
   };
   void (*callback)(int);
@@ -55,14 +57,14 @@ TEST(LayoutText, ShowsMembersOffsetsHolesAndPadding) {
             "    unsigned int low : 3;                            /*     8:0     3 bits */\n"
             "    unsigned int high : 7;                           /*     8:3     7 bits */\n"
             "    /* hole of 6 bits */\n"
-            "    short unsigned int table[3][4];                  /*    10      24 */\n"
+            "    uint16_t table[3][4];                            /*    10      24 */\n"
             "    /* hole of 6 bytes */\n"
             "    union {                                          /* 8 bytes */\n"
             "        double real;                                 /*    40       8 */\n"
             "        struct {                                     /* 4 bytes */\n"
             "            char first;                              /*    40       1 */\n"
             "            /* hole of 1 byte */\n"
-            "            short int second;                        /*    42       2 */\n"
+            "            int16_t second;                          /*    42       2 */\n"
             "        };                                           /*    40       4 */\n"
             "    };                                               /*    40       8 */\n"
             "    void (*callback)();                              /*    48       8 */\n"

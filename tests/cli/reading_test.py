@@ -12,7 +12,7 @@ class Reading(Case):
     def test_info_counts_and_measures(self):
         file = self.captured("--read", "stats,head->name", "--mode", "paused", ticks=9)
         text = vmitap("info", file).stdout
-        for words in ["complete", "tick", "PAUSED", "exited with status 0", "nothing", "pause", "skid", "MEDIAN", "P99",
+        for words in ["complete", "tick", "PAUSED", "count reached", "nothing", "pause", "skid", "MEDIAN", "P99",
                       "stats", "head->name", "char [14]", "build id"]:
             self.assertIn(words, text)
         self.assertNotIn("\033", text)
@@ -89,10 +89,11 @@ class Reading(Case):
         self.assertEqual([(m["name"], m["offset"]) for m in stats["members"]], [("ticks", 0), ("parity", 8), ("urgent", 12), ("mean", 16)])
         self.assertEqual((stats["members"][2]["bit_offset"], stats["members"][2]["bit_size"]), (96, 3))
 
-    def test_types_knows_every_type_of_an_object(self):
-        result = vmitap("types", command, "vmitap::pipeline::Rule", "--json")
+    def test_types_knows_every_type_of_an_object_also_what_no_mark_leads_to(self):
+        self.fails(vmitap("types", build / "bin/orders", "Trader"), 1, "(anonymous namespace)::Trader")
+        result = vmitap("types", build / "bin/orders", "(anonymous namespace)::Trader", "--json")
         self.assertEqual(result.returncode, 0, result.stderr)
-        self.assertIn("sample", [m["name"] for m in json.loads(result.stdout)["types"][0]["members"]])
+        self.assertIn("side_", [m["name"] for m in json.loads(result.stdout)["types"][0]["members"]])
 
 
 main()

@@ -140,9 +140,10 @@ TEST(GuestAgent, RefusesMalformedMessages) {
   EXPECT_EQ(refusal(0, nullptr, 0), VMITAP_REFUSED_MESSAGE);
   EXPECT_EQ(refusal(9999, nullptr, 0), VMITAP_REFUSED_MESSAGE);
   EXPECT_EQ(refusal(VMITAP_LIST, &request, 4), VMITAP_REFUSED_MESSAGE);
-  EXPECT_EQ(refusal(VMITAP_ATTACH, &request, 8), VMITAP_REFUSED_VERSION);
-  EXPECT_EQ(refusal(VMITAP_ATTACH, &request, 7), VMITAP_REFUSED_MESSAGE);
+  const vmitap_attach newer{VMITAP_CONTROL_ABI_VERSION + 1, 0};
+  EXPECT_EQ(refusal(VMITAP_ATTACH, &newer, sizeof newer), VMITAP_REFUSED_VERSION);
   const vmitap_attach again{VMITAP_CONTROL_ABI_VERSION, 0};
+  EXPECT_EQ(refusal(VMITAP_ATTACH, &again, sizeof again - 1), VMITAP_REFUSED_MESSAGE);
   EXPECT_EQ(refusal(VMITAP_ATTACH, &again, sizeof again), VMITAP_REFUSED_MESSAGE);
   EXPECT_EQ(refusal(VMITAP_DISARM, &request, sizeof request.arm - 1), VMITAP_REFUSED_MESSAGE);
 
@@ -243,7 +244,7 @@ TEST(GuestAgent, CostsNoRingsBeforeSomebodyAttaches) {
 TEST(GuestAgent, LeavesNothingBehindAfterManyHosts) {
   Subject subject;
   std::vector<long> before;
-#ifdef __SANITIZE_THREAD__
+#ifdef VMITAP_TSAN
   constexpr int kRounds = 60;  // each maps and unmaps megabytes of TSan's own
 #else
   constexpr int kRounds = 500;
@@ -269,7 +270,7 @@ TEST(GuestAgent, LeavesNothingBehindAfterManyHosts) {
   }
   EXPECT_LE(after[0], before[0]) << "descriptors";
   EXPECT_EQ(after[1], before[1]) << "threads";
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#ifndef VMITAP_SANITIZED
   EXPECT_LT(after[2] - before[2], 1024) << "KiB";
 #endif
 }

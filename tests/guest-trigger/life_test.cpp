@@ -12,7 +12,7 @@
 namespace vmitap::test {
 namespace {
 
-#ifdef __SANITIZE_THREAD__
+#ifdef VMITAP_TSAN
 #define SKIP_UNDER_TSAN() GTEST_SKIP() << "TSan knows no threads in children of threaded programs"
 #else
 #define SKIP_UNDER_TSAN() static_cast<void>(0)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # The same sources in the forms of DWARF that compilers write.
-if(VMITAP_BUILD_FUZZERS OR VMITAP_SANITIZE STREQUAL "thread")
+if(VMITAP_SANITIZE STREQUAL "thread")
   return()
 endif()
 find_program(VMITAP_GCC gcc)

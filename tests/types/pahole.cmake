@@ -6,7 +6,7 @@ find_program(VMITAP_GCC gcc)
 find_program(VMITAP_GXX g++)
 find_program(VMITAP_CLANG clang)
 find_program(VMITAP_CLANGXX clang++)
-if(NOT Python3_FOUND OR NOT VMITAP_PAHOLE OR VMITAP_BUILD_FUZZERS OR VMITAP_SANITIZE STREQUAL "thread")
+if(NOT Python3_FOUND OR NOT VMITAP_PAHOLE OR VMITAP_SANITIZE STREQUAL "thread")
   return()
 endif()
 

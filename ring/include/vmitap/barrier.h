@@ -69,7 +69,7 @@ static inline void vmitap_clear_bit(vmitap_u64 *word, vmitap_u32 bit)
 
 #include <stdbool.h>
 
-#if defined(__SANITIZE_THREAD__)
+#if defined(__SANITIZE_THREAD__) || defined(VMITAP_TSAN)
 #define VMITAP_THREAD_SANITIZER 1
 #elif defined(__has_feature)
 #if __has_feature(thread_sanitizer)
