@@ -13,9 +13,9 @@
 #include <string>
 #include <vector>
 
-#include "encode_peer.pb.h"
 #include "encode_reflection.hpp"
-#include "encode_subject.h"
+#include "peer.pb.h"
+#include "subject.h"
 #include "types/object.hpp"
 #include "types/schema.hpp"
 

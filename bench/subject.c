@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "encode_subject.h"
+#include "subject.h"
 
 uint32_t connection_window(const struct connection *connection)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What bench_encode encodes: a TCP connection as a stack keeps it. Its layout is read from DWARF. */
-#ifndef VMITAP_BENCH_ENCODE_SUBJECT_H
-#define VMITAP_BENCH_ENCODE_SUBJECT_H
+/* What the benchmarks capture and encode: a TCP connection as a stack keeps it. */
+#ifndef VMITAP_BENCH_SUBJECT_H
+#define VMITAP_BENCH_SUBJECT_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -85,4 +85,4 @@ uint32_t connection_window(const struct connection *connection);
 }
 #endif
 
-#endif /* VMITAP_BENCH_ENCODE_SUBJECT_H */
+#endif /* VMITAP_BENCH_SUBJECT_H */
