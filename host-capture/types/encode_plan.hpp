@@ -14,12 +14,19 @@
 
 namespace vmitap::types {
 
-// Immutable once compiled (plan_compiler.cpp); encode() may run on several threads at once.
+// Immutable once compiled (plan_compiler.cpp) and done by encode_run.cpp; encode() may run on several
+// threads at once.
 class EncodePlan {
  public:
   // Writes this field, tag and all, in front of what `out` holds. `value` has value_size() bytes; a
   // shorter one is not written at all.
   void encode(std::span<const std::byte> value, BackWriter& out) const;
+  // The same, by one of encode_run.hpp's and not by the fastest of them.
+  struct Operation;
+  struct Detail;
+  using Run = std::byte*(const Operation* operations, const Detail* details, const std::byte* base,
+                         std::byte* front) noexcept;
+  void encode(std::span<const std::byte> value, BackWriter& out, Run& run) const;
   [[nodiscard]] std::size_t value_size() const noexcept { return value_size_; }
   // No value encodes to more bytes than this.
   [[nodiscard]] std::size_t encoded_max() const noexcept { return encoded_max_; }
@@ -89,7 +96,6 @@ class EncodePlan {
 
  private:
   friend class PlanCompiler;
-  [[nodiscard]] std::byte* run(const std::byte* base, std::byte* front) const noexcept;
 
   std::vector<Operation> operations_;
   std::vector<Detail> details_;

@@ -8,8 +8,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 
 namespace vmitap::types::wire {
+
+// Apart from what the files have that are compiled without it: the linker keeps one of each inline function.
+#ifdef __BMI2__
+inline namespace bmi2 {
+#endif
 
 // Bytes in front of a piece that are written over.
 inline constexpr std::size_t kSlack = 16;
@@ -48,6 +54,10 @@ constexpr unsigned varint_size(std::uint64_t value) noexcept {
 
 // The low 56 bits, seven to a byte.
 constexpr std::uint64_t spread(std::uint64_t v) noexcept {
+#ifdef __BMI2__
+  if (!std::is_constant_evaluated())
+    return static_cast<std::uint64_t>(__builtin_ia32_pdep_di(v, 0x7f7f7f7f7f7f7f7f));
+#endif
   v = (v & 0x0fffffff) | (v & 0x00fffffff0000000) << 4;
   v = (v & 0x00003fff00003fff) | (v & 0x0fffc0000fffc000) << 2;
   return (v & 0x007f007f007f007f) | (v & 0x3f803f803f803f80) << 1;
@@ -78,5 +88,9 @@ inline std::byte* put_varint(std::byte* front, std::uint64_t value) noexcept {
 }
 
 constexpr std::uint32_t tag(std::uint32_t field, std::uint32_t type) noexcept { return field << 3 | type; }
+
+#ifdef __BMI2__
+}  // inline namespace bmi2
+#endif
 
 }  // namespace vmitap::types::wire
