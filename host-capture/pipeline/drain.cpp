@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <thread>
 
 #include "base/error_text.hpp"
 
@@ -105,7 +106,7 @@ std::string Drain::run() {
     if (std::ranges::all_of(guests_, &DrainGuest::gone)) break;
     const auto now = Clock::now();
     if (now - busy_ < kSpin) {
-      vmitap_cpu_relax();
+      std::this_thread::yield();  // to the stages behind, or to the guest, where cores are few
     } else {
       sleep(now);
     }

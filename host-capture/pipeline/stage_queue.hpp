@@ -10,6 +10,12 @@
 
 namespace vmitap::pipeline {
 
+// A thread that has to wait sleeps almost at once: the stages are more than many machines have cores, and one
+// that spins keeps the guest, or the stage before it, from running.
+struct StageQueueTraits : moodycamel::ConcurrentQueueDefaultTraits {
+  static constexpr int MAX_SEMA_SPINS = 64;
+};
+
 template <class T>
 class StageQueue {
  public:
@@ -43,8 +49,8 @@ class StageQueue {
   }
 
  private:
-  moodycamel::BlockingConcurrentQueue<std::unique_ptr<T>> filled_;
-  moodycamel::BlockingConcurrentQueue<std::unique_ptr<T>> free_;
+  moodycamel::BlockingConcurrentQueue<std::unique_ptr<T>, StageQueueTraits> filled_;
+  moodycamel::BlockingConcurrentQueue<std::unique_ptr<T>, StageQueueTraits> free_;
 };
 
 }  // namespace vmitap::pipeline
