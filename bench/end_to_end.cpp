@@ -208,7 +208,7 @@ void add(const char* name, void (*run)(benchmark::State&)) {
   add("end to end/LIVE", [](auto& state) { capture(state, vmitap::LIVE, 320'000, 896); });
   add("end to end/PAUSED", [](auto& state) { capture(state, vmitap::PAUSED, 160'000, 896); });
   add("end to end/SYNC", [](auto& state) { capture(state, vmitap::SYNC, 16'000, 896); });
-  add("end to end/INLINE storm", [](auto& state) { capture(state, vmitap::INLINE, 1'000'000, 0); });
+  add("end to end/INLINE storm", [](auto& state) { capture(state, vmitap::INLINE, 10'000'000, 0); });
   add("end to end/pipe", [](auto& state) { pipe_to_file(state, PIPE, 320'000); });
   add("end to end/pipe, a write each", [](auto& state) { pipe_to_file(state, PIPE_EACH, 160'000); });
   add("end to end/pipe, each answered", [](auto& state) { pipe_to_file(state, PIPE_ANSWER, 16'000); });

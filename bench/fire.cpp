@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: MIT
 // What a trigger costs the thread that fires it. Guest and host are this one process: the host is a thread
 // that drains. Each round fires fewer records than a ring holds and waits, untimed, until they are drained,
-// so that a slow host is not measured as a fast guest that drops.
+// so that a slow host is not measured as a fast guest that drops. The peers: the loop without a trigger in
+// it, and what programs use to tell another process something, a write(2) to a pipe and to an eventfd.
 #include <benchmark/benchmark.h>
+#include <fcntl.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
@@ -13,6 +17,7 @@
 #include <thread>
 
 #include "backend/guest.hpp"
+#include "base/handle.hpp"
 #include "fire_guest.h"
 #include "vmitap/ring_consumer.hpp"
 
@@ -76,18 +81,28 @@ Host& host() {
   return only;
 }
 
-void disabled(benchmark::State& state) {
-  for (auto _ : state) fire_never(kRound);
+// Seconds of one fire.
+void report(benchmark::State& state) {
   state.counters["fire"] =
       benchmark::Counter(static_cast<double>(kRound) * static_cast<double>(state.iterations()),
                          benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
+}
+
+void disabled(benchmark::State& state) {
+  for ([[maybe_unused]] auto _ : state) fire_never(kRound);
+  report(state);
+}
+
+void empty_loop(benchmark::State& state) {
+  for ([[maybe_unused]] auto _ : state) fire_nothing(kRound);
+  report(state);
 }
 
 void rounds(benchmark::State& state, const std::string& trigger, void (*fire)(std::uint64_t),
             std::vector<vmitap_fetch> fetches) {
   host().arm(trigger, std::move(fetches));
   std::uint64_t expected = host().drained();
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     const auto begin = std::chrono::steady_clock::now();
     fire(kRound);
     const auto end = std::chrono::steady_clock::now();
@@ -96,9 +111,36 @@ void rounds(benchmark::State& state, const std::string& trigger, void (*fire)(st
     while (host().drained() < expected) std::this_thread::yield();
   }
   host().disarm(trigger);
-  state.counters["fire"] =
-      benchmark::Counter(static_cast<double>(kRound) * static_cast<double>(state.iterations()),
-                         benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
+  report(state);
+}
+
+// A round into a descriptor, and its emptying untimed. What a trigger with two arguments tells: time, site,
+// thread, arguments.
+template <std::size_t kSize>
+void write_each(benchmark::State& state, int to, int from) {
+  const std::array<std::uint64_t, kSize / sizeof(std::uint64_t)> record{1};
+  std::array<std::byte, kRound * kSize> taken;
+  for ([[maybe_unused]] auto _ : state) {
+    const auto begin = std::chrono::steady_clock::now();
+    for (std::uint64_t i = 0; i < kRound; ++i)
+      if (::write(to, record.data(), kSize) != kSize) state.SkipWithError("write");
+    const auto end = std::chrono::steady_clock::now();
+    state.SetIterationTime(std::chrono::duration<double>(end - begin).count());
+    if (::read(from, taken.data(), taken.size()) <= 0) state.SkipWithError("read");
+  }
+  report(state);
+}
+
+void write_pipe(benchmark::State& state) {
+  std::array<int, 2> ends;
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return state.SkipWithError("pipe");
+  const vmitap::Fd from(ends[0]), to(ends[1]);
+  write_each<32>(state, to.get(), from.get());
+}
+
+void write_eventfd(benchmark::State& state) {
+  const vmitap::Fd counter(::eventfd(0, EFD_CLOEXEC));
+  write_each<8>(state, counter.get(), counter.get());
 }
 
 void bare(benchmark::State& state) { rounds(state, "bare", fire_bare, {}); }
@@ -127,7 +169,10 @@ void inline_pointer(benchmark::State& state) {
   rounds(state, "pointer", fire_pointer, std::move(fetches));
 }
 
+BENCHMARK(empty_loop);
 BENCHMARK(disabled);
+BENCHMARK(write_pipe)->UseManualTime();
+BENCHMARK(write_eventfd)->UseManualTime();
 BENCHMARK(bare)->UseManualTime();
 BENCHMARK(two_arguments)->UseManualTime();
 BENCHMARK(inline_marks)->Arg(1)->Arg(8)->UseManualTime();

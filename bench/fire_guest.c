@@ -13,6 +13,12 @@ struct connection {
 static struct connection marked = { { 1, 2, 3, 4, 5, 6, 7, 8 } };
 VMITAP_MARK(marked);
 
+void fire_nothing(uint64_t count)
+{
+	for (uint64_t i = 0; i < count; i++)
+		__asm__ volatile("" : "+r"(i));
+}
+
 void fire_never(uint64_t count)
 {
 	for (uint64_t i = 0; i < count; i++) {

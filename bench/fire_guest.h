@@ -9,6 +9,7 @@
 extern "C" {
 #endif
 
+void fire_nothing(uint64_t count); /* the loop alone */
 void fire_never(uint64_t count); /* nobody arms it */
 void fire_bare(uint64_t count);
 void fire_two(uint64_t count);
