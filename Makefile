@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The front door. Everything behind it is CMake; `make help` lists the doors.
 .DEFAULT_GOAL := all
-.PHONY: all demo test test-sanitizers test-quick bench lint format clean help packages packages-test
+.PHONY: all demo test test-quick bench lint format clean help packages packages-test
 .SILENT:
 
 JOBS ?= $(shell nproc)
@@ -13,11 +13,8 @@ all: packages ## build everything; the command is build/vmitap
 demo: all ## see it work: TCP over lwIP, captured segment by segment (a minute after the build)
 	examples/lwip/demo.sh build
 
-test: packages-test ## everything that CI checks: lint and all tests (about 10 minutes)
+test: packages-test ## everything that CI checks: lint, all tests, asan+ubsan, tsan, the fuzzers (25 minutes)
 	tests/run-all.sh
-
-test-sanitizers: packages-test ## the same, and asan+ubsan, tsan and the fuzzers before it
-	tests/run-all.sh sanitizers
 
 test-quick: packages-test ## the release preset's tests alone
 	cmake --preset release -DVMITAP_BUILD_TESTS=ON

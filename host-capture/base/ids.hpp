@@ -11,7 +11,7 @@ namespace vmitap {
 template <class Tag, class Rep>
 struct Id {
   Rep value{};
-  constexpr auto operator<=>(const Id&) const = default;
+  constexpr auto operator<=>(const Id&) const = default;  // NOLINT(modernize-use-nullptr): clang-tidy 14 errs
 };
 
 using GuestVirt = Id<struct GuestVirtTag, std::uint64_t>;  // address in the guest's address space

@@ -95,7 +95,7 @@ std::string host_path(pid_t pid, const GuestModule& module) {
   // In our own root the plain path is the better name: it stays when the guest goes.
   const bool our_root =
       same_directory(root + "/", "/") && read_link(process + "/ns/mnt") == read_link("/proc/self/ns/mnt");
-  const std::string named = our_root ? module.path : root + module.path;
+  std::string named = our_root ? module.path : root + module.path;
   const auto named_file = regular_file(named);
 
   std::vector<std::string> mapped;

@@ -45,7 +45,7 @@ Result<std::unique_ptr<ProcessStop>> ProcessStop::make(pid_t pid) {
   const auto status = process_status(pid);
   if (!tasks || !status) return fail({.code = Errc::guest_gone, .subject = fmt::format("process {}", pid)});
   std::unique_ptr<ProcessStop> made(new ProcessStop(pid, std::move(tasks), status->parent == ::getpid()));
-  made->tracees_.reserve(std::max<std::size_t>(256, 2 * status->threads));
+  made->tracees_.reserve(std::max<std::size_t>(256, std::size_t{2} * status->threads));
   return made;
 }
 
