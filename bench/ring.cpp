@@ -42,7 +42,7 @@ std::uint64_t ticks() {
 class Spin {
  public:
   void once() {
-    if (++spins_ % 4096 == 0)
+    if (++spins_ % 64 == 0)
       std::this_thread::yield();
     else
       vmitap_cpu_relax();
@@ -132,7 +132,12 @@ struct QueueRecord {
 
 template <std::size_t kSize>
 struct Queue {
-  moodycamel::ConcurrentQueue<QueueRecord<kSize>> queue{kSlots};
+  // As many records as the ring takes.
+  static constexpr std::size_t kCapacity =
+      kSlots / (kSize <= VMITAP_FIRST_PAYLOAD
+                    ? 1
+                    : 1 + (kSize - VMITAP_FIRST_PAYLOAD + VMITAP_NEXT_PAYLOAD - 1) / VMITAP_NEXT_PAYLOAD);
+  moodycamel::ConcurrentQueue<QueueRecord<kSize>> queue{kCapacity};
   moodycamel::ProducerToken producer{queue};
   moodycamel::ConsumerToken consumer{queue};
 
