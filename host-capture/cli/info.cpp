@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -55,7 +56,7 @@ std::string rate_text(const RuleDigest& rule) {
   const double rate = rate_of(rule);
   if (rate <= 0) return "-";
   return rate < 100 ? fmt::format("{:.1f}/s", rate)
-                    : count_text(static_cast<std::uint64_t>(rate + 0.5)) + "/s";
+                    : count_text(static_cast<std::uint64_t>(std::llround(rate))) + "/s";
 }
 
 std::string triggers_text(const RuleDigest& rule) {
