@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <filesystem>
 #include <memory>
 #include <utility>
 
@@ -18,6 +19,7 @@
 #include "cli/capture_options.hpp"
 #include "cli/command.hpp"
 #include "cli/controls.hpp"
+#include "cli/digest.hpp"
 #include "cli/guest_types.hpp"
 #include "cli/manual_socket.hpp"
 #include "cli/output.hpp"
@@ -110,16 +112,37 @@ std::vector<ManualSocket> manual_sockets(const std::vector<std::uint64_t>& guest
   return sockets;
 }
 
-Exit finish(const Result<Summary>& summary, const pipeline::Statistics& last, const std::string& path) {
+// Whoever reads the pipe had enough: nobody's error.
+bool is_broken_pipe(const Error& error, const Output& output) {
+  return output.path == "-" && error.code == Errc::io && error.sys == EPIPE;
+}
+
+// What a reader of the file will find. What was under way to it is not there.
+std::string kept_text(std::uint64_t records, const Output& output) {
+  const std::string name = output.path == "-" ? "standard output" : printable(output.path);
+  std::error_code error;
+  const bool is_file = output.path != "-" && std::filesystem::is_regular_file(output.path, error);
+  if (is_file && output.format != sink::Format::jsonl) {
+    if (const auto found = digest(output.path)) {
+      const std::uint64_t kept = found->records;
+      std::string text =
+          fmt::format("{} {} kept in {}", plural(kept, "record"), kept == 1 ? "is" : "are", name);
+      if (records > kept)
+        text += fmt::format("; {} on the way there could not be written", count_text(records - kept));
+      return text;
+    }
+  }
+  return fmt::format("the records that were written to {} before are kept", name);
+}
+
+Exit finish(const Result<Summary>& summary, const pipeline::Statistics& last, const Output& output) {
   if (summary) {
-    fmt::print(stderr, "vmitap: {}\n", summary_text(*summary, path, last.bytes_written));
+    fmt::print(stderr, "vmitap: {}\n", summary_text(*summary, output.path, last.bytes_written));
     return Exit::ok;
   }
-  // Whoever reads the pipe had enough: nobody's error.
-  if (path == "-" && summary.error().sys == EPIPE) return Exit::ok;
+  if (is_broken_pipe(summary.error(), output)) return Exit::ok;
   report(summary.error(), Exit::cut_short);
-  fmt::print(stderr, "  {} had been written to {}; they are kept\n", plural(last.records, "record"),
-             path == "-" ? "standard output" : printable(path));
+  fmt::print(stderr, "  {}\n", kept_text(last.records, output));
   return Exit::cut_short;
 }
 
@@ -153,6 +176,7 @@ Exit capture(const CaptureOptions& given) {
   }
   if (!started) {
     controls->reset();
+    if (is_broken_pipe(started.error(), *output)) return Exit::ok;
     return report_start(started.error(), given, *options);
   }
   pipeline::Capture& running = **started;
@@ -160,7 +184,7 @@ Exit capture(const CaptureOptions& given) {
   const Result<Summary> summary = running.wait();
   controls->reset();
   progress->clear();
-  return finish(summary, running.statistics(), output->path);
+  return finish(summary, running.statistics(), *output);
 }
 
 }  // namespace

@@ -84,6 +84,8 @@ class Counter {
     rule.last_ns = std::max(rule.last_ns, record.time_ns);
     ++rule.triggers[facts->trigger()];
     ++rule.modes[facts->mode()];
+    if (facts->fallback() != Facts::FALLBACK_UNSPECIFIED) ++rule.fallbacks[facts->fallback()];
+    if (!facts->fallback_detail().empty()) rule.fallback_detail = facts->fallback_detail();
     for (const Unread& unread : facts->unread()) ++rule.unread[unread.value()];
     if (facts->has_skid_ns()) skids.push_back(facts->skid_ns());
     if (facts->has_pause_ns()) pauses.push_back(facts->pause_ns());

@@ -34,6 +34,8 @@ struct RuleDigest {
   std::uint64_t records = 0;
   std::map<std::string, std::uint64_t> triggers;  // what fired: the trigger's name, "every", "manual"
   std::map<Mode, std::uint64_t> modes;
+  std::map<Facts::Fallback, std::uint64_t> fallbacks;
+  std::string fallback_detail;                  // the last one's
   std::map<std::string, std::uint64_t> unread;  // by expression
   std::uint64_t first_ns = 0, last_ns = 0;      // since 1970
   Spread skid_ns, pause_ns;

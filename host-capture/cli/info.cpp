@@ -138,6 +138,21 @@ void print_rules(const Digest& digest, const Style& style) {
   }
 }
 
+std::string fallback_text(Facts::Fallback why, const std::string& detail) {
+  switch (why) {
+    case Facts::OVER_BUDGET:
+      return ": the pause budget was used up";
+    case Facts::PAUSE_FAILED:
+      return fmt::format(": the guest could not be paused: {}", detail);
+    case Facts::GAVE_UP_WAITING:
+      return ": the thread had given up waiting";
+    case Facts::COULD_NOT_WAIT:
+      return ": a signal handler fired in the midst of another fire, and could not wait";
+    default:
+      return "";
+  }
+}
+
 void print_accounts(const Digest& digest, const Style& style) {
   line(style, "records", count_text(digest.records));
   if (digest.summary && digest.summary->pauses() != 0) {
@@ -149,15 +164,12 @@ void print_accounts(const Digest& digest, const Style& style) {
                      plural(digest.summary->pauses(), "window"), duration_text(digest.summary->paused_ns()),
                      share_text(share), share_text(digest.session ? digest.session->pause_budget() : 0)));
   }
-  if (digest.summary && digest.summary->over_budget() != 0) {
-    line(style, "budget",
-         style.yellow(fmt::format("{} taken LIVE as the pause budget was used up",
-                                  plural(digest.summary->over_budget(), "record"))));
-  }
-  if (digest.summary && digest.summary->sync_timeouts() != 0) {
-    line(style, "sync",
-         style.yellow(fmt::format("{}: the thread had given up waiting, so they are LIVE",
-                                  plural(digest.summary->sync_timeouts(), "record"))));
+  for (const RuleDigest& rule : digest.rules) {
+    for (const auto& [why, count] : rule.fallbacks) {
+      line(style, "live",
+           style.yellow(printable(fmt::format("{} of {}{}", plural(count, "record"), rule.name,
+                                              fallback_text(why, rule.fallback_detail)))));
+    }
   }
   for (const LossDigest& loss : digest.losses) {
     line(style, "lost",
@@ -198,6 +210,9 @@ ordered_json rule_json(const RuleDigest& rule, const RuleInfo* asked) {
   for (const auto& [trigger, count] : rule.triggers) triggers[printable(trigger)] = count;
   ordered_json& modes = json["modes"] = ordered_json::object();
   for (const auto& [mode, count] : rule.modes) modes[Mode_Name(mode)] = count;
+  ordered_json& fallbacks = json["fallbacks"] = ordered_json::object();
+  for (const auto& [why, count] : rule.fallbacks) fallbacks[Facts::Fallback_Name(why)] = count;
+  json["fallback_detail"] = printable(rule.fallback_detail);
   ordered_json& unread = json["unread"] = ordered_json::object();
   for (const auto& [expression, count] : rule.unread) unread[printable(expression)] = count;
   json["skid_ns"] = spread_json(rule.skid_ns);
@@ -265,6 +280,7 @@ ordered_json to_json(const Digest& digest, const std::string& path, std::uint64_
     json["paused_ns"] = digest.summary->paused_ns();
     json["over_budget"] = digest.summary->over_budget();
     json["sync_timeouts"] = digest.summary->sync_timeouts();
+    json["pause_failures"] = digest.summary->pause_failures();
   }
   return json;
 }

@@ -92,6 +92,10 @@ std::string summary_text(const Summary& summary, const std::string& file, std::u
   if (summary.over_budget() != 0) {
     text += fmt::format("; {} taken LIVE as the pause budget was used up", count_text(summary.over_budget()));
   }
+  if (summary.pause_failures() != 0) {
+    text +=
+        fmt::format("; {} taken LIVE as the guest could not be paused", count_text(summary.pause_failures()));
+  }
   if (summary.sync_timeouts() != 0)
     text += fmt::format("; {} SYNC waits given up", count_text(summary.sync_timeouts()));
   return text;

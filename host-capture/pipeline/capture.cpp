@@ -235,6 +235,7 @@ Summary Capture::Impl::summary() const {
   summary.set_paused_ns(counters.paused_ns.load());
   summary.set_over_budget(counters.over_budget.load());
   summary.set_sync_timeouts(counters.sync_timeouts.load());
+  summary.set_pause_failures(counters.pause_failures.load());
   return summary;
 }
 
@@ -310,7 +311,7 @@ Capture::~Capture() {
 std::size_t Capture::fire_manual() {
   std::size_t rules = 0;
   for (const auto& watched : impl_->guests)
-    if (watched.plans->manual() != nullptr) rules += watched.plans->manual()->rules.size();
+    if (watched.plans->manual() != nullptr) rules += watched.plans->manual()->feeds.size();
   if (rules > 0) impl_->drain->fire_manual();
   return rules;
 }

@@ -14,6 +14,7 @@ struct Counters {
   std::atomic<std::uint64_t> paused_ns{0};
   std::atomic<std::uint64_t> over_budget{0};
   std::atomic<std::uint64_t> sync_timeouts{0};
+  std::atomic<std::uint64_t> pause_failures{0};
   std::atomic<std::uint64_t> bytes_written{0};
 };
 

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "base/error_text.hpp"
+#include "types/catalog_proto.hpp"
 
 namespace vmitap::pipeline {
 namespace {
@@ -20,7 +21,9 @@ using namespace std::chrono_literals;
 constexpr std::size_t kRecordsPerBatch = 256;
 constexpr auto kSpin = 50us;  // how long to look again before sleeping
 constexpr auto kHousekeeping = 500ms;
-constexpr std::size_t kFinalRecords = std::size_t{1} << 20;  // what a stopped guest's rings may still bring
+constexpr std::size_t kFinalRecords = std::size_t{1} << 20;  // what the rings may still bring at the end
+constexpr std::uint64_t kDropsMax = std::uint64_t{1} << 40;  // between two looks: hours of nothing but drops
+constexpr auto kLastFires = 100ms;  // how long a thread may take to end a fire when the capture ends
 
 enum Source : std::uint32_t { kWake, kTimer, kDoorbell, kControl };
 
@@ -117,12 +120,12 @@ std::string Drain::run() {
 
 bool Drain::collect(Batch& batch) {
   batch.clocks.clear();
-  bool any = drain_rings(batch);
+  bool any = drain_rings(batch) > 0;
   const auto now = Clock::now();
   tick(batch, now);
   for (std::uint32_t manual = manual_.exchange(0, std::memory_order_relaxed); manual > 0; --manual)
     for (std::uint32_t i = 0; i < guests_.size(); ++i)
-      if (!guests_[i].gone && guests_[i].plans->manual() != nullptr)
+      if (!guests_[i].gone && !guests_[i].last_words && guests_[i].plans->manual() != nullptr)
         fire(batch, i, *guests_[i].plans->manual());
   if (control_ready_) on_control(batch);
   if (now - housekept_ >= kHousekeeping) housekeeping(batch, now);
@@ -130,18 +133,20 @@ bool Drain::collect(Batch& batch) {
   return any;
 }
 
-bool Drain::drain_rings(Batch& batch) {
+std::size_t Drain::drain_rings(Batch& batch) {
   std::size_t total = 0;
   for (std::uint32_t i = 0; i < guests_.size(); ++i) {
     DrainGuest& guest = guests_[i];
     if (guest.gone) continue;
-    total += guest.consumer->drain(kRecordsPerBatch, [&](const ring::Record& record) {
+    const std::size_t most = std::min(kRecordsPerBatch, guest.last_words.value_or(kRecordsPerBatch));
+    const std::size_t count = guest.consumer->drain(most, [&](const ring::Record& record) {
       const SitePlan* site = guest.plans->site(TriggerId{record.trigger});
       if (site == nullptr || record.payload.size() < site->arguments_size) {
         lose(i, Loss::RING_ERROR, 1, record.ring,
              site == nullptr ? "a record of an unknown trigger" : "a record shorter than its arguments");
         return;
       }
+      const auto payload = record.payload.first(std::min(record.payload.size(), site->payload_size));
       batch.events.push_back({.guest = i,
                               .site = site,
                               .ring = record.ring,
@@ -151,11 +156,15 @@ bool Drain::drain_rings(Batch& batch) {
                               .lost = record.lost,
                               .flags = record.flags,
                               .payload_offset = batch.payloads.size(),
-                              .payload_size = record.payload.size()});
-      batch.payloads.insert(batch.payloads.end(), record.payload.begin(), record.payload.end());
+                              .payload_size = payload.size()});
+      batch.payloads.insert(batch.payloads.end(), payload.begin(), payload.end());
     });
+    total += count;
+    if (!guest.last_words) continue;
+    *guest.last_words -= count;
+    if (*guest.last_words == 0 || (count == 0 && !has_records(guest))) bury(batch, i);
   }
-  return total > 0;
+  return total;
 }
 
 void Drain::fire(Batch& batch, std::uint32_t guest, const SitePlan& site) {
@@ -169,10 +178,11 @@ void Drain::tick(Batch& batch, Clock::time_point now) {
     timer.due += timer.every * (missed + 1);
     for (std::uint32_t i = 0; i < guests_.size(); ++i) {
       const SitePlan* site = guests_[i].plans->timer(timer.rule);
-      if (guests_[i].gone || site == nullptr) continue;
+      if (guests_[i].gone || guests_[i].last_words || site == nullptr) continue;
       fire(batch, i, *site);
       if (missed > 0)
-        lose(i, Loss::MISSED_TICK, static_cast<std::uint64_t>(missed), 0, site->rules.front()->channel_name);
+        lose(i, Loss::MISSED_TICK, static_cast<std::uint64_t>(missed), 0,
+             site->feeds.front().rule->channel_name);
     }
   }
 }
@@ -191,8 +201,13 @@ void Drain::collect_losses(Batch& batch) {
     latched_.clear();
     guests_[i].consumer->take_losses(losses_);
     guests_[i].consumer->take_errors(latched_);
-    for (const auto& loss : losses_)
-      lose(i, loss.ringless ? Loss::NO_RING : Loss::RING_FULL, loss.count, loss.ring);
+    for (const auto& loss : losses_) {
+      if (loss.count > kDropsMax) {
+        lose(i, Loss::RING_ERROR, 1, loss.ring, "a count of drops that no guest can reach");
+      } else {
+        lose(i, loss.ringless ? Loss::NO_RING : Loss::RING_FULL, loss.count, loss.ring);
+      }
+    }
     for (const auto& error : latched_)
       lose(i, Loss::RING_ERROR, 1, error.ring,
            std::string(words(error.error)) + " at position " + std::to_string(error.position));
@@ -228,8 +243,9 @@ void Drain::sleep(Clock::time_point now) {
     if (!guest.gone) guest.consumer->prepare_sleep();
   for (DrainGuest& guest : guests_)
     if (!guest.gone) guest.guest->fence();
-  const bool pending = std::ranges::any_of(
-      guests_, [](DrainGuest& guest) { return !guest.gone && guest.consumer->pending(); });
+  const bool pending = std::ranges::any_of(guests_, [](DrainGuest& guest) {
+    return !guest.gone && (guest.last_words || guest.consumer->pending());
+  });
   if (!pending) {
     auto until = housekept_ + kHousekeeping;
     for (const Timer& timer : timers_) until = std::min(until, timer.due);
@@ -267,7 +283,7 @@ void Drain::sleep(Clock::time_point now) {
 void Drain::on_control(Batch& batch) {
   control_ready_ = false;
   for (std::uint32_t i = 0; i < guests_.size(); ++i) {
-    if (guests_[i].gone) continue;
+    if (guests_[i].gone || guests_[i].last_words) continue;
     switch (guests_[i].guest->on_control()) {
       case backend::Guest::ControlEvent::none:
         break;
@@ -275,20 +291,24 @@ void Drain::on_control(Batch& batch) {
         plan_new_sites(batch, i);
         break;
       case backend::Guest::ControlEvent::gone:
-        bury(batch, i);
+        guests_[i].last_words = kFinalRecords;
         break;
     }
   }
 }
 
-// What a guest left behind committed is captured like everything else.
+// Committed records that drain() has yet to find: it looks at the rings that fall asleep one by one.
+bool Drain::has_records(DrainGuest& guest) {
+  guest.consumer->prepare_sleep();
+  guest.guest->fence();
+  const bool pending = guest.consumer->pending();
+  guest.consumer->cancel_sleep();
+  return pending;
+}
+
+// What a guest left behind committed was captured like everything else.
 void Drain::bury(Batch& batch, std::uint32_t index) {
   DrainGuest& guest = guests_[index];
-  for (std::size_t total = 0, before = 0; total < kFinalRecords; before = total) {
-    drain_rings(batch);
-    total = batch.events.size();
-    if (total == before) break;
-  }
   lose(index, Loss::UNFINISHED, guest.consumer->unfinished(), 0, guest.guest->epitaph());
   collect_losses(batch);
   guest.gone = true;
@@ -301,11 +321,15 @@ void Drain::plan_new_sites(Batch& batch, std::uint32_t index) {
   DrainGuest& guest = guests_[index];
   const std::size_t sites = guest.plans->sites().size();
   const std::size_t rules = guest.plans->rules().size();
+  const std::size_t objects = guest.plans->objects().size();
   auto announcement = std::make_shared<Announcement>();
   auto updated = guest.plans->update(*guest.guest, options_, next_channel_);
   for (std::size_t i = rules; i < guest.plans->rules().size(); ++i)
     announcement->channels.push_back(channel_of(guest.plans->rules()[i]));
-  if (!announcement->channels.empty()) batch.announcements.push_back(std::move(announcement));
+  for (std::size_t i = objects; i < guest.plans->objects().size(); ++i)
+    types::to_proto(*guest.plans->objects()[i].catalog, announcement->catalogs.emplace_back());
+  if (!announcement->channels.empty() || !announcement->catalogs.empty())
+    batch.announcements.push_back(std::move(announcement));
   for (std::size_t i = sites; updated && i < guest.plans->sites().size(); ++i)
     updated = guest.guest->arm(guest.plans->sites()[i].arm);
   if (!updated)
@@ -313,29 +337,43 @@ void Drain::plan_new_sites(Batch& batch, std::uint32_t index) {
          "triggers of a new object are not captured: " + describe(updated.error()));
 }
 
-// Triggers off, then what the rings still hold.
-void Drain::finish() {
-  for (DrainGuest& guest : guests_) {
-    if (guest.gone) continue;
-    for (const SitePlan& site : guest.plans->sites()) (void)guest.guest->disarm(site.id);
-  }
-  for (std::size_t total = 0; total < kFinalRecords;) {
-    std::unique_ptr<Batch> batch = to_snapshot_.take_empty();
-    batch->clocks.clear();
-    for (const DrainGuest& guest : guests_) batch->clocks.push_back(guest.clock);
-    const bool any = drain_rings(*batch);
-    total += batch->events.size();
-    if (!any) {
-      collect_losses(*batch);
-      batch->last = true;
-      to_snapshot_.pass(std::move(batch));
-      return;
-    }
-    to_snapshot_.pass(std::move(batch));
-  }
+// No record waits in a ring, and no thread is in the midst of one.
+bool Drain::all_quiet() {
+  return std::ranges::all_of(guests_, [](DrainGuest& guest) {
+    return guest.gone || (!has_records(guest) && guest.consumer->unfinished() == 0);
+  });
+}
+
+std::unique_ptr<Batch> Drain::empty_batch() {
   std::unique_ptr<Batch> batch = to_snapshot_.take_empty();
   batch->clocks.clear();
   for (const DrainGuest& guest : guests_) batch->clocks.push_back(guest.clock);
+  return batch;
+}
+
+// Triggers off, then what the rings still hold.
+void Drain::finish() {
+  for (DrainGuest& guest : guests_) {
+    if (guest.gone || guest.last_words) continue;
+    for (const SitePlan& site : guest.plans->sites()) (void)guest.guest->disarm(site.id);
+  }
+  const auto patience = Clock::now() + kLastFires;
+  std::unique_ptr<Batch> batch = empty_batch();
+  for (std::size_t total = 0; total < kFinalRecords;) {
+    if (const std::size_t count = drain_rings(*batch); count > 0) {
+      total += count;
+      to_snapshot_.pass(std::move(batch));
+      batch = empty_batch();
+    } else if (all_quiet() || Clock::now() > patience) {
+      break;
+    } else {
+      std::this_thread::sleep_for(kSpin);
+    }
+  }
+  for (std::uint32_t i = 0; i < guests_.size(); ++i)
+    if (!guests_[i].gone)
+      lose(i, Loss::UNFINISHED, guests_[i].consumer->unfinished(), 0, "the capture ended in the midst of it");
+  collect_losses(*batch);
   batch->last = true;
   to_snapshot_.pass(std::move(batch));
 }

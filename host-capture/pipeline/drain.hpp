@@ -27,7 +27,9 @@ struct DrainGuest {
   Plans* plans = nullptr;
   std::string name;  // as losses name it
   backend::ClockMap clock;
-  bool gone = false;
+  // Of one that has ended: how many records its rings may still bring.
+  std::optional<std::size_t> last_words = {};
+  bool gone = false;  // nothing more comes
 };
 
 class Drain {
@@ -62,7 +64,7 @@ class Drain {
         counters_(counters) {}
 
   bool collect(Batch& batch);
-  bool drain_rings(Batch& batch);
+  std::size_t drain_rings(Batch& batch);
   void tick(Batch& batch, Clock::time_point now);
   void fire(Batch& batch, std::uint32_t guest, const SitePlan& site);
   void housekeeping(Batch& batch, Clock::time_point now);
@@ -72,6 +74,9 @@ class Drain {
   void sleep(Clock::time_point now);
   void on_control(Batch& batch);
   void bury(Batch& batch, std::uint32_t guest);
+  static bool has_records(DrainGuest& guest);
+  bool all_quiet();
+  std::unique_ptr<Batch> empty_batch();
   void plan_new_sites(Batch& batch, std::uint32_t guest);
   void finish();
 

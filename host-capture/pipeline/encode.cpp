@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "pipeline/encode.hpp"
 
+#include <bit>
 #include <cstring>
 
 namespace vmitap::pipeline {
@@ -79,13 +80,20 @@ void Encoder::encode_shot(const Batch& batch, const Shot& shot) {
 void Encoder::facts(const Batch& batch, const Shot& shot) {
   const Event& event = batch.events[shot.event];
   const backend::ClockMap& clock = batch.clocks[event.guest];
+  if (shot.fallback == Facts::PAUSE_FAILED)
+    put_text(writer_, Facts::kFallbackDetailFieldNumber, batch.pause_problems[event.guest]);
+  if (shot.fallback != Facts::FALLBACK_UNSPECIFIED)
+    put_varint(writer_, Facts::kFallbackFieldNumber, static_cast<std::uint64_t>(shot.fallback));
   if (!guest_names_[event.guest].empty())
     put_text(writer_, Facts::kGuestFieldNumber, guest_names_[event.guest]);
   for (std::size_t i = shot.rule->values.size(); i-- > 0;) {
     if ((shot.unread >> i & 1) == 0) continue;
+    const std::uint64_t below = shot.unread & ((std::uint64_t{1} << i) - 1);
+    const Failure& failure =
+        batch.failures[shot.failures_at + static_cast<std::size_t>(std::popcount(below))];
     const std::size_t before = writer_.size();
-    put_varint(writer_, Unread::kReasonFieldNumber,
-               shot.guest_gone ? Unread::GUEST_GONE : Unread::UNREADABLE);
+    if (failure.address) put_fixed64(writer_, Unread::kAddressFieldNumber, *failure.address);
+    put_varint(writer_, Unread::kReasonFieldNumber, static_cast<std::uint64_t>(failure.reason));
     put_text(writer_, Unread::kValueFieldNumber, shot.rule->values[i].expression);
     put_prefix(writer_, Facts::kUnreadFieldNumber, before);
   }

@@ -4,7 +4,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "backend/guest.hpp"
@@ -34,16 +36,23 @@ struct Event {
   std::size_t payload_size = 0;
 };
 
+// Why a value could not be read.
+struct Failure {
+  Unread::Reason reason = Unread::UNREADABLE;
+  std::optional<std::uint64_t> address;
+};
+
 // What one rule got at one event.
 struct Shot {
   std::uint32_t event = 0;
   const RulePlan* rule = nullptr;
   Mode mode = MODE_UNSPECIFIED;  // as it was really taken
+  Facts::Fallback fallback = Facts::FALLBACK_UNSPECIFIED;
   std::uint64_t taken_ticks = 0;
   std::uint64_t pause_ns = 0;
   std::size_t values_offset = 0;  // RulePlan::values_size bytes of Batch::values
   std::uint64_t unread = 0;       // bit i: value i could not be read
-  bool guest_gone = false;        // why
+  std::size_t failures_at = 0;    // why, one in Batch::failures for each bit, from the lowest
 };
 
 struct Batch {
@@ -51,6 +60,8 @@ struct Batch {
   std::vector<std::byte> payloads;
   std::vector<Shot> shots;
   std::vector<std::byte> values;
+  std::vector<Failure> failures;
+  std::vector<std::string> pause_problems;  // one a guest: why its pause failed, if it did
   std::vector<Loss> losses;
   std::vector<backend::ClockMap> clocks;  // one a guest, as of this batch
   std::vector<std::shared_ptr<const Announcement>> announcements;
@@ -62,6 +73,8 @@ struct Batch {
     payloads.clear();
     shots.clear();
     values.clear();
+    failures.clear();
+    pause_problems.clear();
     losses.clear();
     announcements.clear();
     flush = last = false;

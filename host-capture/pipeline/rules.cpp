@@ -2,7 +2,7 @@
 #include "pipeline/rules.hpp"
 
 #include <algorithm>
-#include <set>
+#include <numeric>
 
 #include "base/nearest.hpp"
 #include "types/object.hpp"
@@ -144,7 +144,7 @@ Result<void> Plans::plan_site(std::size_t rule_index, const backend::GuestSite& 
   if (const auto known = by_id_.find(site.id); known != by_id_.end()) {
     plan = known->second;
     const bool planned =
-        std::ranges::any_of(plan->rules, [&](const RulePlan* other) { return other->rule == &rule; });
+        std::ranges::any_of(plan->feeds, [&](const Feed& feed) { return feed.rule->rule == &rule; });
     if (planned) return {};
   } else {
     plan = &sites_.emplace_back();
@@ -159,8 +159,8 @@ Result<void> Plans::plan_site(std::size_t rule_index, const backend::GuestSite& 
   // A site of the same shape feeds the same channel.
   for (const SitePlan& other : sites_) {
     if (&other == plan || !same_shape(*other.object, other.described, *object.catalog, *described)) continue;
-    for (const RulePlan* shared : other.rules)
-      if (shared->rule == &rule) return feed(*plan, *shared, options);
+    for (const Feed& shared : other.feeds)
+      if (shared.rule->rule == &rule) return feed(*plan, *shared.rule, options);
   }
   const types::Scope scope{.objects = objects_, .site_object = &object, .site = &plan->described};
   auto made = plan_rule(rule, scope, mode_of(rule), next_channel);
@@ -200,15 +200,10 @@ Result<const RulePlan*> Plans::plan_rule(const Rule& rule, const types::Scope& s
 }
 
 Result<void> Plans::feed(SitePlan& site, const RulePlan& rule, const Options& options) {
-  std::size_t first = 0;
-  std::size_t offset = 0;
-  for (const vmitap_fetch& fetch : site.arm.inline_fetches) offset += fetch.size;
-  first = site.arm.inline_fetches.size();
-  site.rules.push_back(&rule);
-  site.inline_first.push_back(first);
-  site.inline_offset.push_back(offset);
+  Feed feed{.rule = &rule, .inline_first = site.arm.inline_fetches.size()};
+  for (const vmitap_fetch& fetch : site.arm.inline_fetches) feed.inline_offset += fetch.size;
   if (rule.mode == INLINE) {
-    if (first + rule.values.size() > VMITAP_FETCH_MAX)
+    if (feed.inline_first + rule.values.size() > VMITAP_FETCH_MAX)
       return fail({.code = Errc::too_large,
                    .operation = "plan rule",
                    .subject = "the number of INLINE values at trigger " + site.trigger,
@@ -219,8 +214,13 @@ Result<void> Plans::feed(SitePlan& site, const RulePlan& rule, const Options& op
     site.arm.sync = true;
     site.arm.sync_timeout_us = static_cast<std::uint32_t>(options.sync_timeout.count());
   }
-  // Rules at one site share its records: each gets at least what it asked for.
-  site.arm.sample = site.rules.size() == 1 ? rule.rule->sample : std::min(site.arm.sample, rule.rule->sample);
+  site.feeds.push_back(feed);
+  site.payload_size = site.arguments_size;
+  if (!site.arm.inline_fetches.empty()) site.payload_size += sizeof(std::uint64_t);
+  for (const vmitap_fetch& fetch : site.arm.inline_fetches) site.payload_size += fetch.size;
+  if (site.object == nullptr) return {};  // a timer, or by hand: each of these is meant
+  site.arm.sample = site.feeds.size() == 1 ? rule.rule->sample : std::gcd(site.arm.sample, rule.rule->sample);
+  for (Feed& each : site.feeds) each.one_in = each.rule->rule->sample / site.arm.sample;
   return {};
 }
 

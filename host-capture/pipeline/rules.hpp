@@ -34,15 +34,24 @@ struct RulePlan {
 // What the sink is told of it.
 Channel channel_of(const RulePlan& plan);
 
+// What a rule gets of a site's records.
+struct Feed {
+  const RulePlan* rule = nullptr;
+  // Where the values of an INLINE rule begin among the record's inline fetches.
+  std::size_t inline_first = 0;   // index of the first
+  std::size_t inline_offset = 0;  // bytes from the first inline value of the record
+  // The guest fires as often as all the site's rules together need; each takes one in so many of that.
+  std::uint32_t one_in = 1;
+  mutable std::uint64_t passed = 0;  // the snapshot stage's
+};
+
 // One trigger site (or the timer, or the user's hand) and the rules that it feeds.
 struct SitePlan {
   std::string trigger;
   TriggerId id;
   std::size_t arguments_size = 0;
-  std::vector<const RulePlan*> rules;
-  // Where the values of an INLINE rule begin among the record's inline fetches.
-  std::vector<std::size_t> inline_first;   // per rule: index of its first fetch
-  std::vector<std::size_t> inline_offset;  // per rule: bytes from the first inline value
+  std::size_t payload_size = 0;  // of a record: the arguments and what is taken INLINE
+  std::vector<Feed> feeds;
   backend::ArmRequest arm;
   std::shared_ptr<const types::Catalog> object;
   types::TriggerSite described;

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "pipeline/snapshot.hpp"
 
+#include <algorithm>
+#include <bit>
 #include <cstring>
+
+#include "base/error_text.hpp"
 
 namespace vmitap::pipeline {
 namespace {
@@ -32,9 +36,11 @@ void Snapshotter::take(Batch& batch) {
 void Snapshotter::plan_shots(Batch& batch) {
   std::size_t size = 0;
   for (std::uint32_t event = 0; event < batch.events.size(); ++event) {
-    for (const RulePlan* rule : batch.events[event].site->rules) {
-      batch.shots.push_back({.event = event, .rule = rule, .mode = rule->mode, .values_offset = size});
-      size += rule->values_size;
+    for (const Feed& feed : batch.events[event].site->feeds) {
+      if (feed.one_in > 1 && feed.passed++ % feed.one_in != 0) continue;
+      const RulePlan& rule = *feed.rule;
+      batch.shots.push_back({.event = event, .rule = &rule, .mode = rule.mode, .values_offset = size});
+      size += rule.values_size;
     }
   }
   batch.values.resize(size);
@@ -46,18 +52,19 @@ void Snapshotter::take_inline(Batch& batch) {
     if (shot.mode != INLINE) continue;
     const Event& event = batch.events[shot.event];
     const SitePlan& site = *event.site;
-    std::size_t index = 0;
-    while (site.rules[index] != shot.rule) ++index;
+    const Feed& feed = *std::ranges::find(site.feeds, shot.rule, &Feed::rule);
     const std::size_t values_at = site.arguments_size + sizeof(std::uint64_t);
     const auto payload = batch.payload(event);
-    const std::size_t from = values_at + site.inline_offset[index];
+    const std::size_t from = values_at + feed.inline_offset;
     if ((event.flags & VMITAP_RECORD_INLINE) == 0 || payload.size() < from + shot.rule->values_size) {
       shot.unread = all_of(*shot.rule);
-      continue;
+    } else {
+      const std::uint64_t good = load_u64(payload, site.arguments_size) >> feed.inline_first;
+      shot.unread = ~good & all_of(*shot.rule);
+      std::memcpy(batch.values.data() + shot.values_offset, payload.data() + from, shot.rule->values_size);
     }
-    const std::uint64_t good = load_u64(payload, site.arguments_size) >> site.inline_first[index];
-    shot.unread = ~good & all_of(*shot.rule);
-    std::memcpy(batch.values.data() + shot.values_offset, payload.data() + from, shot.rule->values_size);
+    shot.failures_at = batch.failures.size();
+    batch.failures.resize(shot.failures_at + static_cast<std::size_t>(std::popcount(shot.unread)));
   }
 }
 
@@ -80,6 +87,8 @@ void Snapshotter::take_sync(Batch& batch, std::uint32_t index) {
                         !guest.consumer->sync_abandoned(event.ring, event.sync_ticket);
     if (!waited) {
       shot.mode = LIVE;
+      shot.fallback =
+          (event.flags & VMITAP_RECORD_SYNC) != 0 ? Facts::GAVE_UP_WAITING : Facts::COULD_NOT_WAIT;
       add(counters_.sync_timeouts, 1);
     }
   }
@@ -101,18 +110,20 @@ void Snapshotter::take_paused(Batch& batch, std::uint32_t index) {
   }
   if (records == 0) return;
 
-  const auto relabel = [&] {
-    for (Shot& shot : batch.shots)
-      if (batch.events[shot.event].guest == index && shot.mode == PAUSED) shot.mode = LIVE;
-    forget();
-  };
   if (!guest.budget.allows(PauseBudget::Clock::now())) {
     add(counters_.over_budget, records);
-    return relabel();
+    return fall_back(batch, index, Facts::OVER_BUDGET);
   }
   const auto start = PauseBudget::Clock::now();
   auto pause = backend::PauseGuard::pause(*guest.guest);
-  if (!pause) return relabel();
+  if (!pause) {
+    // Threads that had stopped before it failed have lost that time.
+    guest.budget.spend(PauseBudget::Clock::now() - start);
+    add(counters_.pause_failures, records);
+    batch.pause_problems.resize(guests_.size());
+    batch.pause_problems[index] = describe(pause.error()) + "; " + remedy(pause.error());
+    return fall_back(batch, index, Facts::PAUSE_FAILED);
+  }
   const std::uint64_t consistent_at = guest.guest->ticks();
   read_all(batch, *guest.guest);
   pause->unpause();
@@ -127,6 +138,16 @@ void Snapshotter::take_paused(Batch& batch, std::uint32_t index) {
     shot.pause_ns = static_cast<std::uint64_t>(std::chrono::nanoseconds(window).count());
   }
   finish(batch, *guest.guest);
+}
+
+// What was to be PAUSED is taken LIVE with the rest.
+void Snapshotter::fall_back(Batch& batch, std::uint32_t index, Facts::Fallback why) {
+  for (Shot& shot : batch.shots) {
+    if (batch.events[shot.event].guest != index || shot.mode != PAUSED) continue;
+    shot.mode = LIVE;
+    shot.fallback = why;
+  }
+  forget();
 }
 
 void Snapshotter::take_live(Batch& batch, std::uint32_t index) {
@@ -167,16 +188,21 @@ void Snapshotter::begin(Batch& batch, std::uint32_t index) {
         std::memcpy(batch.values.data() + reading.into, payload.data() + fetch.origin, fetch.size);
         continue;
       }
-      reading.failed = true;
+      reading.failure.emplace();
     } else if (payload.size() >= fetch.origin + sizeof(std::uint64_t)) {
-      reading.address = load_u64(payload, fetch.origin) + static_cast<std::uint64_t>(fetch.add[0]);
-      reading.hop = 1;
-      reading.failed = load_u64(payload, fetch.origin) == 0;
+      follow(reading, load_u64(payload, fetch.origin));
     } else {
-      reading.failed = true;
+      reading.failure.emplace();
     }
     readings_.push_back(reading);
   }
+}
+
+// The next pointer on the way: an argument's value, or one that was read.
+void Snapshotter::follow(Reading& reading, std::uint64_t pointer) {
+  if (pointer == 0) reading.failure = Failure{.reason = Unread::NULL_POINTER, .address = {}};
+  reading.address = pointer + static_cast<std::uint64_t>(reading.fetch->add[reading.hop]);
+  ++reading.hop;
 }
 
 // Level by level: all pointers of one depth in one batch, then the values.
@@ -187,7 +213,7 @@ void Snapshotter::read_all(Batch& batch, backend::Guest& guest) {
     requested_.clear();
     for (std::uint32_t i = 0; i < readings_.size(); ++i) {
       Reading& reading = readings_[i];
-      if (reading.failed || reading.same_as != i || reading.hop > reading.fetch->hops) continue;
+      if (reading.failure || reading.same_as != i || reading.hop > reading.fetch->hops) continue;
       const bool value = reading.hop == reading.fetch->hops;
       const auto into = value ? std::span(batch.values).subspan(reading.into, reading.fetch->size)
                               : std::as_writable_bytes(std::span(&reading.pointer, 1));
@@ -198,13 +224,14 @@ void Snapshotter::read_all(Batch& batch, backend::Guest& guest) {
     guest.read(requests_);
     for (std::size_t i = 0; i < requests_.size(); ++i) {
       Reading& reading = readings_[requested_[i]];
-      reading.failed = requests_[i].status != backend::ReadStatus::ok;
-      if (!reading.failed && reading.hop < reading.fetch->hops) {
-        reading.failed = reading.pointer == 0;
-        reading.address = reading.pointer + static_cast<std::uint64_t>(reading.fetch->add[reading.hop]);
+      if (requests_[i].status != backend::ReadStatus::ok) {
+        reading.failure = Failure{.reason = Unread::UNREADABLE, .address = reading.address};
+      } else if (reading.hop < reading.fetch->hops) {
+        follow(reading, reading.pointer);
         more = true;
+      } else {
+        ++reading.hop;
       }
-      ++reading.hop;
     }
   }
 }
@@ -216,8 +243,9 @@ void Snapshotter::finish(Batch& batch, const backend::Guest& guest) {
   for (const Reading& reading : readings_) {
     const Reading& source = readings_[reading.same_as];
     Shot& shot = batch.shots[reading.shot];
-    if (source.failed || gone) {
-      shot.guest_gone = gone;
+    if (source.failure || gone) {
+      if (shot.unread == 0) shot.failures_at = batch.failures.size();  // a shot's readings follow each other
+      batch.failures.push_back(gone ? Failure{.reason = Unread::GUEST_GONE, .address = {}} : *source.failure);
       shot.unread |= std::uint64_t{1} << reading.value;
       std::memset(batch.values.data() + reading.into, 0, reading.fetch->size);
     } else if (&source != &reading) {

@@ -2,6 +2,7 @@
 // The second stage: reads the values of a batch's events. The pause window lies wholly in here.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <unordered_map>
 #include <vector>
@@ -40,15 +41,17 @@ class Snapshotter {
     unsigned hop = 0;           // pointers followed so far
     std::uint64_t pointer = 0;  // where a load puts it
     std::uint32_t same_as;      // an earlier reading of the same bytes, or itself
-    bool failed = false;
+    std::optional<Failure> failure = {};
   };
 
   void plan_shots(Batch& batch);
   void take_sync(Batch& batch, std::uint32_t guest);
   void take_paused(Batch& batch, std::uint32_t guest);
   void take_live(Batch& batch, std::uint32_t guest);
+  void fall_back(Batch& batch, std::uint32_t guest, Facts::Fallback why);
   void take_inline(Batch& batch);
   void begin(Batch& batch, std::uint32_t shot);
+  static void follow(Reading& reading, std::uint64_t pointer);
   void read_all(Batch& batch, backend::Guest& guest);
   void finish(Batch& batch, const backend::Guest& guest);
   void forget();

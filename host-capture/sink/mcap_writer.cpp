@@ -9,7 +9,8 @@
 namespace vmitap::sink::mcap {
 namespace {
 
-constexpr std::size_t kChunkTarget = std::size_t{1} << 20;
+constexpr std::size_t kChunkTarget = std::size_t{256}
+                                     << 10;  // a full disk costs one: larger ones save little
 constexpr std::size_t kMessageMax = std::size_t{128} << 20;
 constexpr std::size_t kAttachmentMax = std::size_t{400} << 20;
 constexpr int kLevel = 1;  // keeps up with the pipeline; higher levels do not

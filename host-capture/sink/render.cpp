@@ -162,6 +162,10 @@ Json reason(Unread::Reason reason) {
   return Unread::Reason_IsValid(reason) ? Json(Unread::Reason_Name(reason)) : Json(static_cast<int>(reason));
 }
 
+Json fallback(Facts::Fallback why) {
+  return Facts::Fallback_IsValid(why) ? Json(Facts::Fallback_Name(why)) : Json(static_cast<int>(why));
+}
+
 Json head(std::string_view rule) {
   Json json = Json::object();
   append(json, "rule", rule);
@@ -228,6 +232,8 @@ Json record_json(std::string_view rule, const ReadRecord& record, const Message&
   append(json, "monotonic_ns", facts.monotonic_ns());
   append(json, "thread", facts.thread());
   append(json, "mode", mode(facts.mode()));
+  if (facts.fallback() != Facts::FALLBACK_UNSPECIFIED) append(json, "fallback", fallback(facts.fallback()));
+  if (!facts.fallback_detail().empty()) append(json, "fallback_detail", facts.fallback_detail());
   if (facts.has_skid_ns()) append(json, "skid_ns", facts.skid_ns());
   if (facts.has_pause_ns()) append(json, "pause_ns", facts.pause_ns());
   if (facts.lost_before() > 0) append(json, "lost_before", facts.lost_before());
@@ -240,6 +246,7 @@ Json record_json(std::string_view rule, const ReadRecord& record, const Message&
       Json entry = Json::object();
       append(entry, "value", what.value());
       append(entry, "reason", reason(what.reason()));
+      if (what.has_address()) append(entry, "address", fmt::format("{:#x}", what.address()));
       unread.push_back(std::move(entry));
     }
     append(json, "unread", std::move(unread));

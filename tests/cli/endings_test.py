@@ -81,7 +81,7 @@ class Endings(Case):
         capture.send_signal(signal.SIGINT)
         self.ends(capture)
         wild, good = self.records(file)
-        self.assertEqual(wild["unread"], [{"value": "entry->name", "reason": "UNREADABLE"}])
+        self.assertEqual(wild["unread"], [{"value": "entry->name", "reason": "NULL_POINTER"}])
         self.assertEqual(wild["values"], {"head->next->name": "second"})
         self.assertEqual(good["values"], {"entry->name": "first", "head->next->name": "second"})
         self.assertEqual(self.info(file)["rules"][0]["unread"], {"entry->name": 1})

@@ -15,7 +15,7 @@ struct Fixture {
     plan.rule = &rule;
     plan.channel = 3;
     site.trigger = "t";
-    site.rules = {&plan};
+    site.feeds = {{.rule = &plan}};
     batch.clocks.push_back(
         {.base_ticks = 1000, .base_monotonic_ns = 50, .base_realtime_ns = 5000, .ns_per_tick = 2.0});
     batch.events.push_back({.site = &site, .thread = 77, .ticks = 1100});
@@ -33,7 +33,8 @@ struct Fixture {
     EXPECT_LT(bytes[1], 0x80);
     Facts facts;
     EXPECT_TRUE(facts.ParseFromArray(bytes + 2, bytes[1]));
-    EXPECT_EQ(out.bytes.size(), 2U + bytes[1]);
+    const std::size_t values = plan.values.empty() ? 0 : 2;  // nothing in them
+    EXPECT_EQ(out.bytes.size(), 2U + bytes[1] + values);
     EXPECT_EQ(out.records[0].time_ns, facts.time_ns());
     return facts;
   }
@@ -84,6 +85,41 @@ TEST(Encoder, GivesLiveRecordsASkidButNoWindow) {
   EXPECT_TRUE(facts.has_skid_ns());
   EXPECT_EQ(facts.skid_ns(), 0U);
   EXPECT_FALSE(facts.has_pause_ns());
+}
+
+TEST(Encoder, TellsWhyARecordIsNotOfTheModeThatWasAskedFor) {
+  Fixture f;
+  f.batch.shots[0].mode = LIVE;
+  f.batch.shots[0].fallback = Facts::OVER_BUDGET;
+  EXPECT_EQ(f.encoded().fallback(), Facts::OVER_BUDGET);
+  f.batch.shots[0].fallback = Facts::PAUSE_FAILED;
+  f.batch.pause_problems = {"traced by gdb"};
+  const Facts facts = f.encoded();
+  EXPECT_EQ(facts.fallback(), Facts::PAUSE_FAILED);
+  EXPECT_EQ(facts.fallback_detail(), "traced by gdb");
+}
+
+TEST(Encoder, TellsOfEachValueWhyItWasNotRead) {
+  Fixture f;
+  f.plan.values.resize(4);
+  for (std::size_t i = 0; i < 4; ++i) f.plan.values[i].expression = "abcd"[i];
+  f.plan.value_offsets = {0, 0, 0, 0};
+  f.plan.schema.values.resize(4);
+  f.batch.shots[0].unread = 0b1011;
+  f.batch.shots[0].failures_at = 1;  // another shot's stands before
+  f.batch.failures = {{},
+                      {.reason = Unread::NULL_POINTER, .address = {}},
+                      {.reason = Unread::UNREADABLE, .address = 0xdeadbeef},
+                      {.reason = Unread::GUEST_GONE, .address = {}}};
+  const Facts facts = f.encoded();
+  ASSERT_EQ(facts.unread_size(), 3);
+  EXPECT_EQ(facts.unread(0).value(), "a");
+  EXPECT_EQ(facts.unread(0).reason(), Unread::NULL_POINTER);
+  EXPECT_FALSE(facts.unread(0).has_address());
+  EXPECT_EQ(facts.unread(1).value(), "b");
+  EXPECT_EQ(facts.unread(1).address(), 0xdeadbeefU);
+  EXPECT_EQ(facts.unread(2).value(), "d");
+  EXPECT_EQ(facts.unread(2).reason(), Unread::GUEST_GONE);
 }
 
 TEST(Encoder, CountsTheRecordsOfARule) {
