@@ -3,6 +3,7 @@
 import contextlib
 import json
 import pathlib
+import signal
 import subprocess
 import sys
 import tempfile
@@ -44,9 +45,78 @@ def guest(name, *arguments):
 
 def start_capture(process, *arguments, **popen):
     """Starts a capture and returns once its triggers are armed."""
-    capture = subprocess.Popen([vmitap, "capture", f"local:{process.pid}", *map(str, arguments)], **popen)
-    wait_until("the capture's start", lambda: capture.poll() is not None or (listed(process.pid) or {}).get("capturing"))
+    return start_captures([process], *arguments, **popen)
+
+
+def start_captures(processes, *arguments, **popen):
+    """The same for several guests in one capture."""
+    names = [f"local:{process.pid}" for process in processes]
+    capture = subprocess.Popen([vmitap, "capture", *names, *map(str, arguments)], **popen)
+    armed = lambda: all((listed(process.pid) or {}).get("capturing") for process in processes)
+    wait_until("the capture's start", lambda: capture.poll() is not None or armed())
     return capture
+
+
+def start(guests, *arguments):
+    """The same, for floods; what it says can be read."""
+    guests = guests if isinstance(guests, list) else [guests]
+    return start_captures(guests, *arguments, stderr=subprocess.PIPE, text=True)
+
+
+class Flood:
+    """A flood_guest: fires as it is told, and counts its fires where they can be read after its death."""
+
+    def __init__(self, directory, threads=4, *arguments):
+        self.threads = threads
+        self.counts = pathlib.Path(directory) / f"counts.{time.monotonic_ns()}"
+        self.process = subprocess.Popen([build / "bin" / "flood_guest", str(threads), self.counts, *arguments],
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.pid = self.process.pid
+        self.name = f"local:{self.pid}"
+        wait_until("flood_guest's appearance", lambda: listed(self.pid))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *unused):
+        self.process.kill()
+        self.process.wait()
+
+    def tell(self, line):
+        self.process.stdin.write(line.encode() + b"\n")
+        self.process.stdin.flush()
+
+    def do(self, line):
+        self.tell(line)
+        if self.process.stdout.readline() != b"done\n":
+            fail(f"the guest did not answer \"{line}\"")
+
+    def fired(self):
+        """What each thread counted."""
+        content = self.counts.read_bytes()
+        return [int.from_bytes(content[8 * t:8 * t + 8], "little") for t in range(self.threads)]
+
+
+def end(capture, code=0, seconds=60):
+    """Ends a capture as Ctrl-C does. What it said."""
+    if capture.poll() is None:
+        capture.send_signal(signal.SIGINT)
+    return ended(capture, code, seconds)
+
+
+def ended(capture, code=0, seconds=60):
+    try:
+        _, said = capture.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        fail(f"the capture did not end within {seconds} s")
+    if capture.returncode != code:
+        fail(f"the capture ended with {capture.returncode} instead of {code}: {said}")
+    return said
+
+
+def check(what, seen, expected):
+    if seen != expected:
+        fail(f"{what}: {seen} instead of {expected}")
 
 
 def records(path):
