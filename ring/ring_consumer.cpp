@@ -96,7 +96,8 @@ void Consumer::take_over(std::uint32_t index, const std::byte* slots) {
   // An earlier host's last value: only that the next one differs from it matters.
   ring.armed = vmitap_load_relaxed(&control(index).armed);
   ring.empty_passes = 0;
-  drops_seen_[index] = vmitap_load_relaxed(&state(index).drops);
+  ring.has_told = false;
+  ring.drops_before = drops_seen_[index] = vmitap_load_relaxed(&state(index).drops);
   vmitap_store_release(&control(index).tail, ring.tail);
   arm(index);
 }

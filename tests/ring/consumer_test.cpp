@@ -106,6 +106,33 @@ TEST(RingConsumerOpen, TakesOverAtHeadAndFreesWhatWasNeverRead) {
   EXPECT_EQ(records[0].record.position, kSlots);
 }
 
+TEST(RingConsumerOpen, IsNotToldWhatWasDroppedBeforeItCame) {
+  Regions regions(1, kSlots);
+  {
+    const Consumer before = regions.open();
+    for (std::uint32_t i = 0; i < kSlots + 5; ++i) push_value(regions.producer(), i);
+  }
+  Consumer consumer = regions.open();
+  for (std::uint32_t i = 0; i < kSlots; ++i) push_value(regions.producer(), i);
+  EXPECT_EQ(drain_all(consumer)[0].record.lost, 0U);
+  // What is dropped from then on is told in full.
+  for (std::uint32_t i = 0; i < kSlots + 3; ++i) push_value(regions.producer(), i);
+  EXPECT_EQ(drain_all(consumer).size(), kSlots);
+  push_value(regions.producer(), 1);
+  EXPECT_EQ(drain_all(consumer)[0].record.lost, 3U);
+}
+
+TEST(RingConsumer, TailIsPublishedWhenAQuarterOfTheRingWasRead) {
+  Regions regions(1, 64);
+  Consumer consumer = regions.open();
+  for (std::uint32_t i = 0; i < 64; ++i) push_value(regions.producer(), i);
+  std::vector<std::uint64_t> tails;
+  consumer.drain(1000, [&](const Record&) { tails.push_back(regions.control().tail); });
+  ASSERT_EQ(tails.size(), 64U);
+  EXPECT_EQ(tails[15], 0U);
+  EXPECT_EQ(tails[16], 16U);
+}
+
 TEST(RingConsumer, EveryLapOfEveryPayloadSize) {
   Regions regions(1, 64);
   Consumer consumer = regions.open();

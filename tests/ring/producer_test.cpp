@@ -132,7 +132,7 @@ TEST(RingProducer, ARecordLargerThanAQuarterOfTheRingIsDroppedAndCounted) {
 TEST(RingProducer, LostSaturatesAndTheRestIsToldLater) {
   Regions regions(1, kSlots);
   Consumer consumer = regions.open();
-  regions.producer().lost = 0x1'0000'0004;
+  regions.producer().lost = regions.state().drops = 0x1'0000'0004;
   push(regions.producer(), {});
   push(regions.producer(), {});
   const auto records = drain_all(consumer);

@@ -106,8 +106,10 @@ class Consumer {
 
   struct Ring {
     const vmitap_slot_first* slots;
-    std::uint64_t tail;       // next position to read
-    std::uint64_t published;  // tail as the producer knows it
+    std::uint64_t tail;          // next position to read
+    std::uint64_t published;     // tail as the producer knows it
+    std::uint64_t drops_before;  // what the ring had dropped when this host took it over
+    bool has_told;               // a record has said what was lost before it
     std::uint32_t armed;
     std::uint32_t empty_passes;
     std::uint32_t place;  // in polled_ or settling_, as watch says
@@ -256,12 +258,19 @@ std::size_t Consumer::take_turn(std::uint32_t index, std::size_t max_records, F&
     }
     // Nobody else can claim the ring before the tail behind this record is published.
     if (ring.published == ring.tail) owner = vmitap_load_relaxed(&state(index).owner);
+    // What was dropped before this host came is not told to it.
+    std::uint32_t lost = first.lost;
+    if (!ring.has_told) {
+      const std::uint64_t ours = vmitap_load_relaxed(&state(index).drops) - ring.drops_before;
+      lost = static_cast<std::uint32_t>(std::min<std::uint64_t>(lost, ours));
+      ring.has_told = true;
+    }
     const Record record{.ring = index,
                         .owner = owner,
                         .position = ring.tail,
                         .tsc = first.tsc,
                         .trigger = first.trigger,
-                        .lost = first.lost,
+                        .lost = lost,
                         .flags = first.flags,
                         .payload = payload};
     ring.tail += first.slots;
