@@ -77,12 +77,10 @@ Result<Output> decide_output(const std::string& path, const std::string& format,
     const auto named = sink::format_named(format);
     if (!named) return fail(named.error());
     output.format = *named;
-  } else if (path == "-") {
+  } else if (path == "-" || path.ends_with(".jsonl")) {
     output.format = sink::Format::jsonl;
   } else if (path.ends_with(".pb")) {
     output.format = sink::Format::pb;
-  } else if (path.ends_with(".jsonl")) {
-    output.format = sink::Format::jsonl;
   }
   if (path == "-" && output.format != sink::Format::jsonl && is_terminal(STDOUT_FILENO)) {
     return fail({.code = Errc::bad_config,

@@ -22,9 +22,10 @@ class Canvas {
   [[nodiscard]] std::size_t height() const { return rows_ * 4; }
 
   void line(double x0, double y0, double x1, double y1) {
-    const double steps = std::max({std::abs(x1 - x0), std::abs(y1 - y0), 1.0});
-    for (double step = 0; step <= steps; ++step) {
-      dot(x0 + (x1 - x0) * step / steps, y0 + (y1 - y0) * step / steps);
+    const auto steps = static_cast<int>(std::max({std::abs(x1 - x0), std::abs(y1 - y0), 1.0}));
+    for (int step = 0; step <= steps; ++step) {
+      const double share = static_cast<double>(step) / steps;
+      dot(x0 + (x1 - x0) * share, y0 + (y1 - y0) * share);
     }
   }
 

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/printable.hpp"
 #include "cli/quantity_text.hpp"
@@ -44,10 +45,10 @@ void Progress::show(const pipeline::Statistics& now) {
   const Style style(STDERR_FILENO);
   // Pieces that the width has room for, the important ones first.
   std::vector<std::pair<std::string, std::string>> pieces;  // plain (for its width), shown
-  const auto plain = [&](std::string text) { pieces.emplace_back(text, text); };
+  const auto plain = [&](const std::string& text) { pieces.emplace_back(text, text); };
   plain(clock_text(now.elapsed));
   plain(plural(now.records, "record"));
-  plain(count_text(static_cast<std::uint64_t>(std::max(rate_, 0.0) + 0.5)) + "/s");
+  plain(count_text(static_cast<std::uint64_t>(std::llround(std::max(rate_, 0.0)))) + "/s");
   const std::string lost = count_text(now.lost) + " lost";
   pieces.emplace_back(lost, now.lost != 0 ? style.red(lost) : lost);
   plain("paused " + share_text(share(now.paused, now.elapsed)));
