@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // How much of a guest's time pauses may take: a token bucket that fills with share × elapsed time and
-// holds at most what share of a tenth of a second is. One thread.
+// holds at most what share of a tenth of a second is. It begins empty, so that the whole of the pauses is
+// never more than the share of the time that passed and the one pause that took what was left. One thread.
 #pragma once
 
 #include <algorithm>
@@ -13,7 +14,7 @@ class PauseBudget {
   using Clock = std::chrono::steady_clock;
 
   explicit PauseBudget(double share, Clock::time_point now = Clock::now())
-      : share_(share), capacity_(share * 1e8), tokens_(capacity_), filled_(now) {}
+      : share_(share), capacity_(share * 1e8), filled_(now) {}
 
   // A pause may begin: what the last ones took on average is there.
   [[nodiscard]] bool allows(Clock::time_point now) {
@@ -33,7 +34,7 @@ class PauseBudget {
  private:
   double share_;
   double capacity_;  // ns
-  double tokens_;
+  double tokens_ = 0;
   double expected_ = 0;
   Clock::time_point filled_;
 };

@@ -24,7 +24,7 @@ with temporary() as directory:
                 beside = start(alone, *options, "-o", file + ".alone")
                 capture = start([bad, good], *options, "-o", file)
                 sizes = []
-                deadline = time.monotonic() + 1.5
+                deadline = time.monotonic() + 1
                 while time.monotonic() < deadline:
                     good.do("pace 50")
                     alone.do("pace 50")

@@ -31,6 +31,12 @@ TEST(PauseBudget, HoldsTheShareOverTime) {
   }
 }
 
+TEST(PauseBudget, HoldsTheShareFromTheStartButForThePauseThatUsesItUp) {
+  const PauseBudget::Clock::time_point start{};
+  PauseBudget budget(0.05, start);
+  EXPECT_LE(share_taken(budget, start, 100us, 1us, 50ms), 0.05 + 100.0 / 50000);
+}
+
 TEST(PauseBudget, HoldsTheShareWhenOnePauseIsLongerThanTheBucket) {
   const PauseBudget::Clock::time_point start{};
   PauseBudget budget(0.01, start);

@@ -200,6 +200,7 @@ Result<std::size_t> ProcessStop::seize_new() {
 // True if it is ours now, false if it has ended.
 Result<bool> ProcessStop::seize(pid_t tid) {
   int error = 0;
+  pid_t tracer = 0;
   bool abandoned = false;
   // Again after a refusal that nothing explains: in an exec another thread may just have taken this tid from
   // one that had ended.
@@ -216,13 +217,14 @@ Result<bool> ProcessStop::seize(pid_t tid) {
     saw_end_ = true;
     // A thread that exec'd took the PID for its tid, and stayed ours.
     if (status->tracer == ::gettid()) error = 0;
-    if (status->tracer != 0) break;
+    tracer = status->tracer;
+    if (tracer != 0) break;
   }
   if (error != 0) {
     saw_end_ = true;
     if (abandoned) return fail(late(tid));
     if (error == ESRCH) return false;
-    if (error == EPERM) return fail(denied(tid));
+    if (error == EPERM) return fail(denied(tracer));
     return fail({.code = Errc::system,
                  .operation = "ptrace(PTRACE_SEIZE)",
                  .subject = fmt::format("thread {} of process {}", tid, pid_),
@@ -235,18 +237,18 @@ Result<bool> ProcessStop::seize(pid_t tid) {
   return true;
 }
 
-Error ProcessStop::denied(pid_t tid) const {
+// tracer: who had it when we were refused, 0 if nobody; it may have gone since.
+Error ProcessStop::denied(pid_t tracer) const {
   Error error{.code = Errc::access_denied,
               .operation = "ptrace(PTRACE_SEIZE)",
               .subject = fmt::format("process {}", pid_),
               .sys = EPERM};
-  const auto status = thread_status(pid_, tid);
-  if (status && status->tracer != 0) {
-    std::string name = read_proc_file(fmt::format("/proc/{}/comm", status->tracer)).value_or("");
+  if (tracer != 0) {
+    std::string name = read_proc_file(fmt::format("/proc/{}/comm", tracer)).value_or("gone");
     while (name.ends_with('\n')) name.pop_back();
     error.hint = fmt::format(
-        "process {} ({}) traces it already, perhaps a debugger: end that, or read without a pause",
-        status->tracer, name);
+        "process {} ({}) traces it already, perhaps a debugger: end that, or read without a pause", tracer,
+        name);
   }
   return error;
 }

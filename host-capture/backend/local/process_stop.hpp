@@ -49,7 +49,7 @@ class ProcessStop {
   char state_of(pid_t tid) const;
   void drop_ended() noexcept;
   Error gone() const;
-  Error denied(pid_t tid) const;
+  Error denied(pid_t tracer) const;
   Error late(pid_t tid) const;
 
   const pid_t pid_;
