@@ -178,8 +178,9 @@ class Parser {
     }
     const std::string name = qualified_name();
     return fail({.code = Errc::unknown_name,
-                 .operation = scope_.site != nullptr ? "among the trigger's arguments and the marks"
-                                                     : "among the marks",
+                 .operation = scope_.site != nullptr
+                                  ? "among the trigger's arguments and the marks"
+                                  : "among the marks (a timer, or you by hand, bring no arguments)",
                  .subject = name,
                  .number = first.column,
                  .hint = names_.nearest_to(name)});

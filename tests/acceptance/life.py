@@ -24,7 +24,7 @@ def modes(file):
 with temporary() as directory:
     file = os.path.join(directory, "life.mcap")
     sync = ["--on", "flood", "--mode", "sync", "--sync-timeout", "20s", "--read", "state", "-o", file]
-    paused = ["--every", "2ms", "--mode", "paused", "--pause-budget", "50%", "--read", "state", "-o", file]
+    paused = ["--every", "2ms", "--mode", "paused", "--pause-budget", "100%", "--read", "state", "-o", file]
 
     for what, why in [("exit 3", "exited with status 3"), ("exec", "exec'd /usr/bin/sleep"), (signal.SIGKILL, "killed by signal 9")]:
         with Flood(directory) as guest:
@@ -63,7 +63,7 @@ with temporary() as directory:
 
     with Flood(directory) as guest:  # an administrator's stop
         rules = os.path.join(directory, "rules.toml")
-        open(rules, "w").write('pause_budget = "50%"\n[[rule]]\non = "flood"\nmode = "inline"\n'
+        open(rules, "w").write('pause_budget = "100%"\n[[rule]]\non = "flood"\nmode = "inline"\n'
                                '[[rule]]\nname = "beat"\nevery = "2ms"\nread = "state"\nmode = "paused"\n')
         capture = start(guest, "--rule", rules, "-o", file)
         guest.tell("pace 30000")
@@ -102,7 +102,7 @@ with temporary() as directory:
     with Flood(directory, 2, "orphan") as guest:  # its first thread is a zombie
         wait_until("the first thread's end", lambda: "Z" in states(guest.pid))
         capture = start(guest, *paused)
-        guest.do("pace 100")
+        guest.do("pace 3000")
         end(capture)
         check("modes of a guest without its first thread", modes(file), {"PAUSED"})
         print(f"a guest without its first thread was paused {info(file)['pauses']} times")

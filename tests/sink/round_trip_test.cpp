@@ -101,7 +101,7 @@ TEST_P(RoundTrip, AHandlerEndsTheReading) {
 INSTANTIATE_TEST_SUITE_P(Formats, RoundTrip, testing::Values(Format::mcap, Format::pb),
                          [](const auto& tested) { return tested.param == Format::mcap ? "Mcap" : "Pb"; });
 
-TEST(McapSink, StartsANewChunkAtAMebibyte) {
+TEST(McapSink, StartsANewChunkAtAQuarterOfAMebibyte) {
   const Folder folder;
   const auto path = folder.file("capture");
   auto sink = std::move(*open_sink(path, Format::mcap));
@@ -112,8 +112,8 @@ TEST(McapSink, StartsANewChunkAtAMebibyte) {
   std::uint64_t count = 0;
   while (sink->bytes_written() == before)
     ASSERT_TRUE(sink->record(9, test::kStart + ++count, std::as_bytes(std::span(message))));
-  EXPECT_GT(count, 900u);
-  EXPECT_LT(count, 1100u);
+  EXPECT_GT(count, 230u);
+  EXPECT_LT(count, 270u);
 }
 
 TEST(Reader, RefusesWhatIsNoCapture) {
