@@ -134,7 +134,9 @@ class Guest {
  private:
   friend class PauseGuard;
   virtual Result<void> pause() = 0;
-  virtual void unpause() noexcept = 0;
+  // True if the guest stood still all the time. A backend ends a pause by itself rather than let a read
+  // that does not end keep the guest.
+  virtual bool unpause() noexcept = 0;
 };
 
 // Owns one pause of a guest: the one way to pause. Made and destroyed on the same thread.
@@ -144,7 +146,8 @@ class PauseGuard {
   PauseGuard(PauseGuard&& other) noexcept;
   PauseGuard& operator=(PauseGuard&&) = delete;
   ~PauseGuard();
-  void unpause() noexcept;  // early, once
+  // Early, once. False if the pause had ended before: what was read in it may be torn.
+  bool unpause() noexcept;
 
  private:
   explicit PauseGuard(Guest& guest) noexcept : guest_(&guest) {}

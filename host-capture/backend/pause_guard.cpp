@@ -14,8 +14,9 @@ PauseGuard::PauseGuard(PauseGuard&& other) noexcept : guest_(std::exchange(other
 
 PauseGuard::~PauseGuard() { unpause(); }
 
-void PauseGuard::unpause() noexcept {
-  if (Guest* guest = std::exchange(guest_, nullptr)) guest->unpause();
+bool PauseGuard::unpause() noexcept {
+  Guest* guest = std::exchange(guest_, nullptr);
+  return guest != nullptr && guest->unpause();
 }
 
 }  // namespace vmitap::backend

@@ -17,11 +17,12 @@ namespace vmitap::cli {
 namespace {
 
 constexpr int kTickMs = 200;
+constexpr std::chrono::seconds kTwins{1};  // a second SIGTERM this soon is the same request
 
 sigset_t watched() {
   sigset_t set;
   sigemptyset(&set);
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGCONT}) sigaddset(&set, signal);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGCONT, SIGTSTP}) sigaddset(&set, signal);
   return set;
 }
 
@@ -110,6 +111,15 @@ void Controls::on_signal() {
     if (signal == SIGCONT) {
       keys_.leave();
       keys_.enter();  // the shell had the terminal meanwhile
+    } else if (signal == SIGTSTP) {
+      keys_.leave();
+      if (capture_ != nullptr) {
+        capture_->suspend();
+      } else {
+        ::raise(SIGSTOP);
+      }
+    } else if (stopping_ && signal == SIGTERM && std::chrono::steady_clock::now() - stopped_at_ < kTwins) {
+      // timeout(1) and service managers send it to the process and to its group.
     } else if (capture_ == nullptr || stopping_ || signal == SIGQUIT) {
       end_at_once(signal);
     } else {
@@ -131,6 +141,7 @@ void Controls::on_key() {
 
 void Controls::stop(const char* why) {
   stopping_ = true;
+  stopped_at_ = std::chrono::steady_clock::now();
   capture_->stop(why);
 }
 

@@ -4,6 +4,7 @@
 
 #include <termios.h>
 
+#include <chrono>
 #include <functional>
 #include <mutex>
 #include <optional>
@@ -64,6 +65,7 @@ class Controls {
   pipeline::Capture* capture_ = nullptr;
   std::vector<ManualSocket> sockets_;
   bool over_ = false;
+  std::chrono::steady_clock::time_point stopped_at_;
   bool stopping_ = false;  // of run()'s thread alone, as the next
   bool stdin_open_ = true;
   std::thread thread_;

@@ -19,6 +19,7 @@ class PauseBudget {
   // A pause may begin: what the last ones took on average is there.
   [[nodiscard]] bool allows(Clock::time_point now) {
     if (share_ >= 1.0) return true;
+    if (share_ <= 0) return false;
     const double elapsed = std::chrono::duration<double, std::nano>(now - filled_).count();
     tokens_ = std::min(capacity_, tokens_ + elapsed * share_);
     filled_ = now;

@@ -3,8 +3,12 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <condition_variable>
+#include <csignal>
 #include <mutex>
+#include <new>
+#include <semaphore>
 #include <thread>
 
 #include "pipeline/counters.hpp"
@@ -67,10 +71,15 @@ struct Capture::Impl {
   std::map<std::string, std::uint64_t> lost;
   std::map<ChannelId, std::uint64_t> channel_records;
 
+  bool has_begun = false;                // of the sink thread after begin_tried
+  std::binary_semaphore begin_tried{0};  // from begin() to run_sink()
+
   Result<void> prepare();
+  Result<void> begin();
   Result<void> introduce();
   void run();
   void stop(std::string_view why);
+  void out_of_memory(Batch& batch);
   void run_sink();
   Result<void> write(const EncodedBatch& batch);
   Summary summary() const;
@@ -96,7 +105,22 @@ Result<void> Capture::Impl::prepare() {
                    .number = static_cast<std::uint64_t>(*refused)});
     watched.consumer = std::move(std::get<ring::Consumer>(opened));
   }
-  return introduce();
+  return {};
+}
+
+// Arms the triggers, and only then begins the output: what cannot be captured costs no older file. The
+// stages run already, so that a SYNC thread does not wait for our start; the sink waits for this.
+Result<void> Capture::Impl::begin() {
+  Result<void> begun;
+  for (Watched& watched : guests) {
+    for (const SitePlan& site : watched.plans->sites())
+      if (begun) begun = watched.guest->arm(site.arm);
+  }
+  if (begun) begun = introduce();
+  if (!begun) stop("it could not begin");
+  has_begun = begun.has_value();
+  begin_tried.release();
+  return begun;
 }
 
 Result<void> Capture::Impl::introduce() {
@@ -142,7 +166,11 @@ void Capture::Impl::run() {
     for (bool last = false; !last;) {
       std::unique_ptr<Batch> batch = to_snapshot.receive();
       last = batch->last;
-      snapshotter->take(*batch);
+      try {
+        snapshotter->take(*batch);
+      } catch (const std::bad_alloc&) {
+        out_of_memory(*batch);
+      }
       to_encode.pass(std::move(batch));
     }
   });
@@ -150,8 +178,14 @@ void Capture::Impl::run() {
     for (bool last = false; !last;) {
       std::unique_ptr<Batch> batch = to_encode.receive();
       std::unique_ptr<EncodedBatch> encoded = to_sink.take_empty();
-      encoder->encode(*batch, *encoded);
       last = batch->last;
+      try {
+        encoder->encode(*batch, *encoded);
+      } catch (const std::bad_alloc&) {
+        out_of_memory(*batch);
+        encoded->clear();
+        encoded->last = last;
+      }
       to_snapshot.give_back(std::move(batch));
       to_sink.pass(std::move(encoded));
     }
@@ -159,11 +193,25 @@ void Capture::Impl::run() {
   threads.emplace_back([this] { run_sink(); });
 }
 
+// What the batch held is lost; what comes ends the capture in good order.
+void Capture::Impl::out_of_memory(Batch& batch) {
+  const bool last = batch.last;
+  add(counters.lost, batch.events.size());
+  batch.clear();
+  batch.last = last;
+  {
+    const std::lock_guard lock(mutex);
+    if (!error) error = Error{.code = Errc::system, .operation = "allocate memory for values", .sys = ENOMEM};
+  }
+  stop("out of memory");
+}
+
 void Capture::Impl::run_sink() {
+  begin_tried.acquire();
   for (bool last = false; !last;) {
     std::unique_ptr<EncodedBatch> batch = to_sink.receive();
     last = batch->last;
-    if (!error) {
+    if (has_begun && !error) {
       if (auto written = write(*batch); !written) {
         {
           const std::lock_guard lock(mutex);
@@ -247,7 +295,8 @@ Result<Summary> Capture::Impl::close() {
         {.code = Errc::unsupported, .operation = "wait", .subject = "a capture that was waited for already"});
   closed = true;
   const Summary result = summary();
-  auto written = sink->close(result);
+  auto written = has_begun ? sink->close(result) : Result<void>();
+  counters.bytes_written.store(sink->bytes_written(), std::memory_order_relaxed);
   for (Watched& watched : guests) watched.guest.reset();  // detached: the guest goes on alone
   if (error) return fail(*error);
   if (!written) return fail(std::move(written.error()));
@@ -287,17 +336,9 @@ Result<std::unique_ptr<Capture>> Capture::start(std::vector<std::unique_ptr<back
   impl->encoder = std::make_unique<Encoder>(std::move(names));
   impl->started = std::chrono::steady_clock::now();
   impl->started_ns = now_ns();
-  // The stages run before the first trigger can fire: a SYNC thread does not wait for our start.
   impl->run();
   std::unique_ptr<Capture> capture(new Capture(std::move(impl)));
-  for (auto& watched : capture->impl_->guests) {
-    for (const SitePlan& site : watched.plans->sites()) {
-      if (auto armed = watched.guest->arm(site.arm); !armed) {
-        capture->stop("a trigger could not be armed");
-        return fail(std::move(armed.error()));
-      }
-    }
-  }
+  if (auto begun = capture->impl_->begin(); !begun) return fail(std::move(begun.error()));
   return capture;
 }
 
@@ -331,6 +372,10 @@ Statistics Capture::statistics() const {
 }
 
 void Capture::stop(std::string_view why) { impl_->stop(why); }
+
+void Capture::suspend() {
+  impl_->snapshotter->between_pauses([] { ::raise(SIGSTOP); });
+}
 
 Result<Summary> Capture::wait() {
   for (;;)

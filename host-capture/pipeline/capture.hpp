@@ -62,6 +62,9 @@ class Capture {
   std::size_t fire_manual();
   [[nodiscard]] Statistics statistics() const;
   void stop(std::string_view why);  // async; async-signal-safe it is not
+  // Stops this process as Ctrl-Z does, at a moment at which it keeps no guest paused. Returns when it goes
+  // on.
+  void suspend();
   // Until count, duration, stop() or the last guest's end. Drains what is under way, closes the sink.
   // The error is the first that ended the capture early (a full disk); records before it are kept.
   Result<Summary> wait();

@@ -19,7 +19,8 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t kRecordsPerBatch = 256;
-constexpr auto kSpin = 50us;  // how long to look again before sleeping
+constexpr std::size_t kValuesPerBatch = std::size_t{4} << 20;  // bytes; a single record may exceed them
+constexpr auto kSpin = 50us;                                   // how long to look again before sleeping
 constexpr auto kHousekeeping = 500ms;
 constexpr std::size_t kFinalRecords = std::size_t{1} << 20;  // what the rings may still bring at the end
 constexpr std::uint64_t kDropsMax = std::uint64_t{1} << 40;  // between two looks: hours of nothing but drops
@@ -138,7 +139,9 @@ std::size_t Drain::drain_rings(Batch& batch) {
   for (std::uint32_t i = 0; i < guests_.size(); ++i) {
     DrainGuest& guest = guests_[i];
     if (guest.gone) continue;
-    const std::size_t most = std::min(kRecordsPerBatch, guest.last_words.value_or(kRecordsPerBatch));
+    const std::size_t fit = std::clamp<std::size_t>(
+        kValuesPerBatch / std::max<std::size_t>(guest.plans->values_size_max(), 1), 1, kRecordsPerBatch);
+    const std::size_t most = std::min(fit, guest.last_words.value_or(fit));
     const std::size_t count = guest.consumer->drain(most, [&](const ring::Record& record) {
       const SitePlan* site = guest.plans->site(TriggerId{record.trigger});
       if (site == nullptr || record.payload.size() < site->arguments_size) {
@@ -326,12 +329,19 @@ void Drain::plan_new_sites(Batch& batch, std::uint32_t index) {
   auto updated = guest.plans->update(*guest.guest, options_, next_channel_);
   for (std::size_t i = rules; i < guest.plans->rules().size(); ++i)
     announcement->channels.push_back(channel_of(guest.plans->rules()[i]));
-  for (std::size_t i = objects; i < guest.plans->objects().size(); ++i)
-    types::to_proto(*guest.plans->objects()[i].catalog, announcement->catalogs.emplace_back());
+  const auto& all = guest.plans->objects();
+  for (std::size_t i = objects; i < all.size(); ++i) {
+    const bool known = std::any_of(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(i),
+                                   [&](const auto& other) { return other.catalog == all[i].catalog; });
+    if (known) continue;
+    types::to_proto(*all[i].catalog, announcement->catalogs.emplace_back());
+  }
   if (!announcement->channels.empty() || !announcement->catalogs.empty())
     batch.announcements.push_back(std::move(announcement));
-  for (std::size_t i = sites; updated && i < guest.plans->sites().size(); ++i)
-    updated = guest.guest->arm(guest.plans->sites()[i].arm);
+  for (std::size_t i = sites; i < guest.plans->sites().size(); ++i) {
+    auto armed = guest.guest->arm(guest.plans->sites()[i].arm);
+    if (!armed && updated) updated = std::move(armed);
+  }
   if (!updated)
     lose(index, Loss::RING_ERROR, 1, 0,
          "triggers of a new object are not captured: " + describe(updated.error()));

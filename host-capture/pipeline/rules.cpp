@@ -10,6 +10,9 @@
 namespace vmitap::pipeline {
 namespace {
 
+// Far more than programs load, and few enough for a guest that makes them up to cost the host little.
+constexpr std::size_t kObjectsMax = 1024;
+
 Mode mode_of(const Rule& rule) { return rule.mode.value_or(rule.on.empty() ? PAUSED : SYNC); }
 
 std::string name_of(const Rule& rule) {
@@ -74,13 +77,14 @@ Result<std::unique_ptr<Plans>> Plans::make(backend::Guest& guest, const Options&
       if (rule.every.count() > 0) {
         plans->timers_[i] = std::make_unique<SitePlan>();
         plans->timers_[i]->trigger = "every";
-        if (auto fed = feed(*plans->timers_[i], **plan, options); !fed) return fail(std::move(fed.error()));
+        if (auto fed = plans->feed(*plans->timers_[i], **plan, options); !fed)
+          return fail(std::move(fed.error()));
       }
       if (!plans->manual_) {
         plans->manual_ = std::make_unique<SitePlan>();
         plans->manual_->trigger = "manual";
       }
-      if (auto fed = feed(*plans->manual_, **plan, options); !fed) return fail(std::move(fed.error()));
+      if (auto fed = plans->feed(*plans->manual_, **plan, options); !fed) return fail(std::move(fed.error()));
     }
   }
   return plans;
@@ -100,6 +104,12 @@ Result<void> Plans::update(backend::Guest& guest, const Options& options, Channe
 Result<void> Plans::load_objects(const backend::GuestCatalog& listed, const Options& options) {
   for (const backend::GuestModule& module : listed.modules) {
     if (object_of_module_.contains(module.id)) continue;
+    if (objects_.size() >= kObjectsMax) {
+      return fail({.code = Errc::too_large,
+                   .operation = "load types",
+                   .subject = "the number of objects that the guest loaded since the capture began",
+                   .number = kObjectsMax});
+    }
     auto loaded =
         types::load_object(module.host_path, {.debug_dirs = options.debug_dirs, .build_id = module.build_id});
     if (!loaded) return fail(std::move(loaded.error()));
@@ -111,9 +121,23 @@ Result<void> Plans::load_objects(const backend::GuestCatalog& listed, const Opti
             site.descriptor.value - module.load_bias == mark.descriptor.value)
           mark.variable = LinkAddr{site.variable.value - module.load_bias};
     object_of_module_[module.id] = objects_.size();
-    objects_.push_back({.catalog = std::move(catalog), .load_bias = module.load_bias});
+    objects_.push_back({.catalog = known_before(std::move(catalog)), .load_bias = module.load_bias});
   }
   return {};
+}
+
+// An object that is loaded again has the types that it had.
+std::shared_ptr<const types::Catalog> Plans::known_before(
+    std::shared_ptr<const types::Catalog> catalog) const {
+  const auto same_variable = [](const types::Mark& x, const types::Mark& y) {
+    return x.variable == y.variable;
+  };
+  for (const types::LoadedObject& object : objects_) {
+    if (object.catalog->build_id == catalog->build_id && object.catalog->object == catalog->object &&
+        std::ranges::equal(object.catalog->marks, catalog->marks, same_variable))
+      return object.catalog;
+  }
+  return catalog;
 }
 
 Result<void> Plans::plan_trigger(std::size_t rule, const backend::GuestCatalog& listed,
@@ -153,12 +177,16 @@ Result<void> Plans::plan_site(std::size_t rule_index, const backend::GuestSite& 
     plan->arguments_size = site.size;
     plan->arm.trigger = site.id;
     plan->object = object.catalog;
+    plan->load_bias = object.load_bias;
     plan->described = *described;
     by_id_[site.id] = plan;
   }
-  // A site of the same shape feeds the same channel.
+  // A site of the same shape feeds the same channel: one that stands in the same object, or in the same
+  // object loaded anew to the same place.
   for (const SitePlan& other : sites_) {
-    if (&other == plan || !same_shape(*other.object, other.described, *object.catalog, *described)) continue;
+    if (&other == plan || other.load_bias != object.load_bias ||
+        !same_shape(*other.object, other.described, *object.catalog, *described))
+      continue;
     for (const Feed& shared : other.feeds)
       if (shared.rule->rule == &rule) return feed(*plan, *shared.rule, options);
   }
@@ -215,6 +243,9 @@ Result<void> Plans::feed(SitePlan& site, const RulePlan& rule, const Options& op
     site.arm.sync_timeout_us = static_cast<std::uint32_t>(options.sync_timeout.count());
   }
   site.feeds.push_back(feed);
+  std::size_t values_size = 0;
+  for (const Feed& each : site.feeds) values_size += each.rule->values_size;
+  values_size_max_ = std::max(values_size_max_, values_size);
   site.payload_size = site.arguments_size;
   if (!site.arm.inline_fetches.empty()) site.payload_size += sizeof(std::uint64_t);
   for (const vmitap_fetch& fetch : site.arm.inline_fetches) site.payload_size += fetch.size;

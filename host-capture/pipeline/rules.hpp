@@ -54,6 +54,7 @@ struct SitePlan {
   std::vector<Feed> feeds;
   backend::ArmRequest arm;
   std::shared_ptr<const types::Catalog> object;
+  std::uint64_t load_bias = 0;
   types::TriggerSite described;
 };
 
@@ -81,17 +82,21 @@ class Plans {
   // Every rule that needs no arguments; nullptr if there is none.
   [[nodiscard]] const SitePlan* manual() const { return manual_.get(); }
   [[nodiscard]] const std::deque<RulePlan>& rules() const { return rules_; }
+  // What one event may need for its values, in bytes, at most.
+  [[nodiscard]] std::size_t values_size_max() const { return values_size_max_; }
   [[nodiscard]] const std::vector<types::LoadedObject>& objects() const { return objects_; }
 
  private:
   Result<void> load_objects(const backend::GuestCatalog& listed, const Options& options);
+  [[nodiscard]] std::shared_ptr<const types::Catalog> known_before(
+      std::shared_ptr<const types::Catalog> catalog) const;
   Result<void> plan_trigger(std::size_t rule, const backend::GuestCatalog& listed, const Options& options,
                             ChannelId& next_channel);
   Result<void> plan_site(std::size_t rule, const backend::GuestSite& site, const Options& options,
                          ChannelId& next_channel);
   Result<const RulePlan*> plan_rule(const Rule& rule, const types::Scope& scope, Mode mode,
                                     ChannelId& next_channel);
-  static Result<void> feed(SitePlan& site, const RulePlan& rule, const Options& options);
+  Result<void> feed(SitePlan& site, const RulePlan& rule, const Options& options);
 
   std::vector<types::LoadedObject> objects_;
   std::unordered_map<std::uint32_t, std::size_t> object_of_module_;
@@ -100,6 +105,7 @@ class Plans {
   std::unordered_map<TriggerId, SitePlan*> by_id_;
   std::vector<std::unique_ptr<SitePlan>> timers_;
   std::unique_ptr<SitePlan> manual_;
+  std::size_t values_size_max_ = 0;
 };
 
 }  // namespace vmitap::pipeline

@@ -24,10 +24,12 @@ std::uint64_t all_of(const RulePlan& rule) {
 }  // namespace
 
 void Snapshotter::take(Batch& batch) {
+  forget();
   plan_shots(batch);
   take_inline(batch);
+  // Threads wait for these.
+  for (std::uint32_t guest = 0; guest < guests_.size(); ++guest) take_sync(batch, guest);
   for (std::uint32_t guest = 0; guest < guests_.size(); ++guest) {
-    take_sync(batch, guest);  // first: threads wait
     take_paused(batch, guest);
     take_live(batch, guest);
   }
@@ -114,6 +116,7 @@ void Snapshotter::take_paused(Batch& batch, std::uint32_t index) {
     add(counters_.over_budget, records);
     return fall_back(batch, index, Facts::OVER_BUDGET);
   }
+  const std::lock_guard window_open(window_);
   const auto start = PauseBudget::Clock::now();
   auto pause = backend::PauseGuard::pause(*guest.guest);
   if (!pause) {
@@ -126,7 +129,7 @@ void Snapshotter::take_paused(Batch& batch, std::uint32_t index) {
   }
   const std::uint64_t consistent_at = guest.guest->ticks();
   read_all(batch, *guest.guest);
-  pause->unpause();
+  const bool stood_still = pause->unpause();
   const auto window = PauseBudget::Clock::now() - start;
 
   guest.budget.spend(window);
@@ -136,6 +139,15 @@ void Snapshotter::take_paused(Batch& batch, std::uint32_t index) {
     if (batch.events[shot.event].guest != index || shot.mode != PAUSED) continue;
     shot.taken_ticks = consistent_at;
     shot.pause_ns = static_cast<std::uint64_t>(std::chrono::nanoseconds(window).count());
+    if (stood_still) continue;
+    shot.mode = LIVE;
+    shot.fallback = Facts::PAUSE_FAILED;
+  }
+  if (!stood_still) {
+    add(counters_.pause_failures, records);
+    batch.pause_problems.resize(guests_.size());
+    batch.pause_problems[index] =
+        "a read waited for a page that the guest itself has to bring; it was let go";
   }
   finish(batch, *guest.guest);
 }

@@ -2,6 +2,7 @@
 // The second stage: reads the values of a batch's events. The pause window lies wholly in here.
 #pragma once
 
+#include <mutex>
 #include <optional>
 #include <span>
 #include <unordered_map>
@@ -29,6 +30,13 @@ class Snapshotter {
 
   // Fills batch.shots and batch.values.
   void take(Batch& batch);
+
+  // Runs `action` while no guest is paused, and none is before it ended. From any thread.
+  template <class Action>
+  void between_pauses(Action&& action) {
+    const std::lock_guard closed(window_);
+    action();
+  }
 
  private:
   // A value on its way: which pointer is to be loaded next.
@@ -58,6 +66,7 @@ class Snapshotter {
 
   std::vector<SnapshotGuest> guests_;
   Counters& counters_;
+  std::mutex window_;  // held while a guest is paused
   std::vector<Reading> readings_;
   std::unordered_map<const vmitap_fetch*, std::uint32_t> first_of_;  // static values: their first reading
   std::vector<backend::ReadRequest> requests_;

@@ -24,6 +24,9 @@ using namespace std::chrono_literals;
 
 constexpr auto kAnswerTime = 2s;
 constexpr auto kListTime = 5s;  // of thousands of sites
+// How long a read may keep the guest paused. Swapped pages come from a disk; what takes longer may need the
+// guest.
+constexpr auto kWindowPatience = 50ms;
 
 Deadline in(std::chrono::nanoseconds time) { return std::chrono::steady_clock::now() + time; }
 
@@ -178,10 +181,25 @@ Result<void> LocalGuest::pause() {
     auto made = ProcessStop::make(pid_);
     if (!made) return fail(std::move(made.error()));
     stop_ = std::move(*made);
+    window_reader_ = std::make_unique<WindowReader>(pid_, pidfd_.get());
   }
-  return stop_->stop();
+  auto stopped = stop_->stop();
+  paused_ = stopped.has_value();
+  return stopped;
 }
 
-void LocalGuest::unpause() noexcept { stop_->release(); }
+bool LocalGuest::unpause() noexcept {
+  stop_->release();
+  return std::exchange(paused_, false);
+}
+
+void LocalGuest::read(std::span<ReadRequest> requests) noexcept {
+  if (!paused_) return snapshot_reader_.read(requests);
+  if (window_reader_->read(requests, kWindowPatience)) return;
+  // The guest has to run for this read to end.
+  stop_->release();
+  paused_ = false;
+  window_reader_->finish();
+}
 
 }  // namespace vmitap::backend::local

@@ -15,6 +15,7 @@
 #include "backend/local/proc.hpp"
 #include "backend/local/process_stop.hpp"
 #include "backend/local/shared_channel.hpp"
+#include "backend/local/window_reader.hpp"
 
 namespace vmitap::backend::local {
 
@@ -37,13 +38,13 @@ class LocalGuest final : public Guest {
   [[nodiscard]] int control() const override { return events_.get(); }
   ControlEvent on_control() override;
   [[nodiscard]] std::string epitaph() const override;
-  void read(std::span<ReadRequest> requests) noexcept override { snapshot_reader_.read(requests); }
+  void read(std::span<ReadRequest> requests) noexcept override;
   [[nodiscard]] bool alive() const noexcept override;
 
  private:
   explicit LocalGuest(Found found);
   Result<void> pause() override;
-  void unpause() noexcept override;
+  bool unpause() noexcept override;
 
   // One request to the agent at a time, undisturbed by on_control(). A conversation that failed in the
   // middle is ended: what comes next could not be told from the answer that is missing.
@@ -70,6 +71,8 @@ class LocalGuest final : public Guest {
   MemoryReader catalog_reader_;   // control thread
   MemoryReader snapshot_reader_;  // snapshot thread
   std::unique_ptr<ProcessStop> stop_;
+  std::unique_ptr<WindowReader> window_reader_;
+  bool paused_ = false;
 };
 
 }  // namespace vmitap::backend::local
