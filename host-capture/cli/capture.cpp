@@ -53,7 +53,7 @@ Examples:
   vmitap capture local:counter --on tick
   vmitap capture local:counter --on tick --read 'stats.mean,history[0:4]' --count 100 -o counter.mcap
   vmitap capture local:router --every 10ms --read link --mode paused --pause-budget 5% --for 10s
-  vmitap capture local:router --rule rules.toml -o - | jq .values
+  vmitap capture local:router --rule rules.toml -o - | jq 'select(.values).values'
   vmitap capture local:router --on packet_in --read packet -o - --format pb | consumer
 
 Exit codes: 0 ended as asked, by Ctrl-C, or as the guest ended; 1 it could not start; 2 bad usage, also a
@@ -165,7 +165,11 @@ Exit capture(const CaptureOptions& given) {
   std::unique_ptr<Progress> progress;
   auto controls = Controls::watch([&progress](const pipeline::Statistics& now) { progress->show(now); });
   if (!controls) return report(controls.error());
-  progress = std::make_unique<Progress>((*controls)->has_keys());
+  const bool by_hand = std::ranges::any_of(
+      options->rules, [](const pipeline::Rule& rule) { return rule.on.empty() || rule.every.count() > 0; });
+  progress = std::make_unique<Progress>(!(*controls)->has_keys() ? ""
+                                        : by_hand                ? "space: trigger, q: end"
+                                                                 : "q: end");
 
   std::vector<std::uint64_t> ids;
   for (const auto& guest : *guests) ids.push_back(guest->identity().id);

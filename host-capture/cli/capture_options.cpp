@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "cli/capture_options.hpp"
 
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 #include <utility>
 
@@ -132,7 +134,14 @@ Result<pipeline::Options> meaning_of(const CaptureOptions& given) {
     options.rules.push_back(std::move(*rule));
   }
   for (pipeline::Rule& rule : options.rules) {
-    if (rule.name.empty() && rule.on.empty()) rule.name = rule.every.count() > 0 ? "every" : "manual";
+    if (!rule.on.empty()) continue;
+    if (rule.name.empty()) rule.name = rule.every.count() > 0 ? "every" : "manual";
+    if (rule.mode == SYNC || rule.mode == INLINE) {
+      return fail(
+          {.code = Errc::bad_config,
+           .subject = fmt::format("mode {} of rule {}", rule.mode == SYNC ? "sync" : "inline", rule.name),
+           .hint = "no thread of the guest fires it that could wait or copy; take paused or live"});
+    }
   }
   options.debug_dirs.insert(options.debug_dirs.begin(), given.debug_dirs.begin(), given.debug_dirs.end());
   options.count = given.count;

@@ -81,6 +81,11 @@ Result<Output> decide_output(const std::string& path, const std::string& format,
     output.format = sink::Format::jsonl;
   } else if (path.ends_with(".pb")) {
     output.format = sink::Format::pb;
+  } else if (path.ends_with(".csv") || path.ends_with(".json")) {
+    return fail(
+        {.code = Errc::bad_config,
+         .subject = "-o " + path,
+         .hint = "a capture is written as .mcap, .pb or .jsonl; then: vmitap decode FILE --format csv"});
   }
   if (path == "-" && output.format != sink::Format::jsonl && is_terminal(STDOUT_FILENO)) {
     return fail({.code = Errc::bad_config,

@@ -29,7 +29,7 @@ std::string clock_text(std::chrono::nanoseconds elapsed) {
 
 }  // namespace
 
-Progress::Progress(bool keys) : on_(is_terminal(STDERR_FILENO)), keys_(keys) {}
+Progress::Progress(std::string keys) : on_(is_terminal(STDERR_FILENO)), keys_(std::move(keys)) {}
 
 void Progress::show(const pipeline::Statistics& now) {
   const auto at = std::chrono::steady_clock::now();
@@ -53,7 +53,7 @@ void Progress::show(const pipeline::Statistics& now) {
   pieces.emplace_back(lost, now.lost != 0 ? style.red(lost) : lost);
   plain("paused " + share_text(share(now.paused, now.elapsed)));
   plain(bytes_text(now.bytes_written));
-  if (keys_) pieces.emplace_back("space: trigger, q: end", style.dim("space: trigger, q: end"));
+  if (!keys_.empty()) pieces.emplace_back(keys_, style.dim(keys_));
   std::string line;
   std::size_t used = 0;
   for (const auto& [text, shown] : pieces) {

@@ -13,15 +13,15 @@ namespace vmitap::cli {
 // One thread at a time.
 class Progress {
  public:
-  // `keys`: the line tells which keys there are.
-  explicit Progress(bool keys);
+  // `keys`: what the line says of the keys there are; empty if there are none.
+  explicit Progress(std::string keys);
   // At most some times a second; nothing if stderr is no terminal.
   void show(const pipeline::Statistics& now);
   void clear();
 
  private:
   bool on_;
-  bool keys_;
+  std::string keys_;
   bool drawn_ = false;
   std::chrono::steady_clock::time_point last_{};
   pipeline::Statistics before_;

@@ -161,6 +161,8 @@ class Array:
         element = self.element
         spelling = element.spelling.split("volatile ")[-1].split("const ")[-1] if isinstance(element, Leaf) else None
         if spelling == "char" or spelling in ("unsigned char", "uint8_t"):
+            if self.count == 0:
+                return  # no bound, for DWARF: nothing of it is written
             kind = "t" if spelling == "char" else "b"
             where = ", ".join([f'"{path}"'] + indices)
             out.append("  " * indent + f'printf("leaf "); printf({where}); printf(" {kind} x");')
