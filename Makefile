@@ -7,7 +7,7 @@
 JOBS ?= $(shell nproc)
 
 all: packages ## build everything; the command is build/vmitap
-	cmake --preset release -DVMITAP_BUILD_TESTS=OFF
+	cmake --preset release $(if $(wildcard build/CMakeCache.txt),,-DVMITAP_BUILD_TESTS=OFF)
 	cmake --build build -j $(JOBS)
 
 demo: all ## see it work: TCP over lwIP, captured segment by segment (a minute after the build)

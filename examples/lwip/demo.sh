@@ -89,7 +89,7 @@ say "TCP at work: where the state changed, the window was halved, or a timer exp
 	{ event = "" }
 	$2 != state { event = "state" }
 	state != "" && $3 < cwnd / 1.4 { event = "halved" }
-	event != "" && shown++ < 24 {
+	event != "" && shown++ < 40 {
 		if (shown == 1) printf "  %9s  %-12s %8s %9s %5s %10s %10s %8s\n", "ms", "state", "cwnd", "ssthresh", "rto", "sent", "acked", "dupacks"
 		printf "  %9.1f  %-12s %8d %9d %5d %10d %10d %8d\n", ($1 - start) / 1e6, $2, $3, $4, $5, $6 - isn, ($7 > isn ? $7 - isn : 0), $8
 	}

@@ -37,7 +37,7 @@ tl::unexpected<Error> unknown_trigger(const std::string& name, const backend::Gu
   for (const backend::GuestSite& site : listed.sites)
     if (site.is_trigger) names.push_back(site.name);
   return fail({.code = Errc::unknown_name,
-               .operation = "find trigger",
+               .operation = "among the triggers",
                .subject = name,
                .hint = nearest(name, names)});
 }
@@ -249,6 +249,12 @@ Result<void> Plans::feed(SitePlan& site, const RulePlan& rule, const Options& op
   site.payload_size = site.arguments_size;
   if (!site.arm.inline_fetches.empty()) site.payload_size += sizeof(std::uint64_t);
   for (const vmitap_fetch& fetch : site.arm.inline_fetches) site.payload_size += fetch.size;
+  if (site.payload_size > VMITAP_RECORD_PAYLOAD_MAX)
+    return fail({.code = Errc::too_large,
+                 .operation = "plan rule",
+                 .subject = "the bytes of arguments and INLINE values at trigger " + site.trigger,
+                 .number = VMITAP_RECORD_PAYLOAD_MAX,
+                 .hint = "read less at once, or take another mode"});
   if (site.object == nullptr) return {};  // a timer, or by hand: each of these is meant
   site.arm.sample = site.feeds.size() == 1 ? rule.rule->sample : std::gcd(site.arm.sample, rule.rule->sample);
   for (Feed& each : site.feeds) each.one_in = each.rule->rule->sample / site.arm.sample;
