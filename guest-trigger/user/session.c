@@ -20,15 +20,23 @@ const struct vmitap_session *vmitap_session_attached(void)
 	return attached;
 }
 
-static bool may_come_in(int socket, pid_t *pid)
+/* Whom the kernel would let trace us (ptrace(2), "Ptrace access mode checking"): a program that is not
+ * dumpable, by its own will or because it holds more than its user, is open to root alone. */
+static bool may_look(uid_t uid)
+{
+	return uid == 0 || (uid == geteuid() && prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 1);
+}
+
+static bool comes_in(struct vmitap_session *session)
 {
 	struct ucred peer;
 	socklen_t size = sizeof(peer);
 
-	if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size))
+	if (getsockopt(session->socket.fd, SOL_SOCKET, SO_PEERCRED, &peer, &size))
 		return false;
-	*pid = peer.pid;
-	return peer.uid == 0 || peer.uid == geteuid();
+	session->pid = peer.pid;
+	session->uid = peer.uid;
+	return may_look(peer.uid);
 }
 
 /* A host that was killed is not in the way of the next, even if its end was not served yet. */
@@ -63,7 +71,7 @@ bool vmitap_session_open(struct vmitap_session *session, int socket)
 {
 	memset(session, 0, sizeof(*session));
 	session->socket = vmitap_descriptor_keep(socket);
-	if (!may_come_in(session->socket.fd, &session->pid)) {
+	if (!comes_in(session)) {
 		vmitap_descriptor_close(&session->socket);
 		return false;
 	}
@@ -115,6 +123,9 @@ static bool attach(struct vmitap_session *session, const struct vmitap_attach *r
 {
 	int error;
 
+	/* The program may have closed itself since the host came in. */
+	if (!may_look(session->uid))
+		return false;
 	if (request->abi_version != VMITAP_CONTROL_ABI_VERSION) {
 		refuse(session, VMITAP_REFUSED_VERSION, VMITAP_CONTROL_ABI_VERSION);
 		return true;
@@ -135,7 +146,7 @@ static bool attach(struct vmitap_session *session, const struct vmitap_attach *r
 	}
 	attached = session;
 	/* Where Yama restricts ptrace, this host may trace; elsewhere it changes nothing. */
-	prctl(PR_SET_PTRACER, (unsigned long)session->pid, 0, 0, 0);
+	session->is_tracer = prctl(PR_SET_PTRACER, (unsigned long)session->pid, 0, 0, 0) == 0;
 	return send_channel(session);
 }
 
@@ -243,7 +254,8 @@ void vmitap_session_close(struct vmitap_session *session)
 		attached = NULL;
 		vmitap_plan_remove_all();
 		vmitap_channel_release();
-		prctl(PR_SET_PTRACER, 0, 0, 0, 0);
+		if (session->is_tracer)
+			prctl(PR_SET_PTRACER, 0, 0, 0, 0);
 	}
 	vmitap_descriptor_close(&session->socket);
 	vmitap_outbox_free(&session->outbox);

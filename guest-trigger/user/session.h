@@ -12,6 +12,8 @@
 struct vmitap_session {
 	struct vmitap_descriptor socket;
 	pid_t pid;
+	uid_t uid;
+	bool is_tracer; /* it may trace us, past Yama, by our leave */
 	struct vmitap_outbox outbox;
 	bool has_listed;
 	uint64_t generation; /* of the registry, as this host knows it */

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
@@ -108,6 +109,36 @@ TEST(GuestAgent, RefusesAnotherVersion) {
   const auto refused = host.ask(VMITAP_ATTACH, &request, sizeof request).as<vmitap_refused>();
   EXPECT_EQ(refused.reason, static_cast<std::uint32_t>(VMITAP_REFUSED_VERSION));
   EXPECT_EQ(refused.detail, VMITAP_CONTROL_ABI_VERSION);
+}
+
+// What the guest answers to a host of this user: 'w' a welcome, 'x' the end of the connection.
+char met_as(uid_t uid, pid_t guest) {
+  const pid_t child = fork();
+  if (child == 0) {
+    if (setresuid(uid, uid, uid) != 0) _exit('?');
+    try {
+      const TestHost host(guest);
+      _exit('w');
+    } catch (const std::exception&) {
+      _exit('x');
+    }
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  return static_cast<char>(WEXITSTATUS(status));
+}
+
+TEST(GuestAgent, ShutsOutItsUserWhenTheProgramIsNotDumpable) {
+  const uid_t user = geteuid() == 0 ? 65534 : geteuid();
+  Subject subject;
+  ASSERT_EQ(subject.tell("become " + std::to_string(user) + " 1"), "ok");
+  EXPECT_EQ(met_as(user, subject.pid()), 'w');
+  ASSERT_EQ(subject.tell("become " + std::to_string(user) + " 0"), "ok");
+  EXPECT_EQ(met_as(user, subject.pid()), 'x');
+  if (geteuid() == 0) {
+    EXPECT_EQ(met_as(65533, subject.pid()), 'x');
+    EXPECT_EQ(met_as(0, subject.pid()), 'w');
+  }
 }
 
 TEST(GuestAgent, SealsTheMemoryThatItShares) {

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -323,6 +324,17 @@ static void status(void)
 	say("ok %ld %ld %ld", entries("/proc/self/fd"), entries("/proc/self/task"), resident_kib());
 }
 
+/* Becomes uid (as root only) and dumpable or not. */
+static void become(void)
+{
+	uid_t uid = (uid_t)order.first;
+
+	if (geteuid() == 0 && setreuid(uid, uid))
+		abort();
+	prctl(PR_SET_DUMPABLE, order.second, 0, 0, 0);
+	say("ok");
+}
+
 static void leave(void)
 {
 	exit((int)order.first);
@@ -336,7 +348,7 @@ static const struct {
 	{ "threads", threads },	  { "background", background }, { "handlers", handlers }, { "fork", fork_off },
 	{ "clone", bare_clone }, { "exec", exec_self }, { "spawn", spawn },	{ "load", load },
 	{ "call", call },	  { "unload", unload },	  { "close", close_all }, { "status", status },
-	{ "exit", leave },
+	{ "exit", leave },	  { "become", become },
 };
 
 static void make_pages(void)
