@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -39,8 +40,9 @@ void vmitap_agent_wake(void)
 {
 	uint64_t one = 1;
 
+	/* No cancellation point for the program's threads that load objects. */
 	if (vmitap_descriptor_is_ours(&agent.wake))
-		(void)!write(agent.wake.fd, &one, sizeof(one));
+		syscall(SYS_write, agent.wake.fd, &one, sizeof(one));
 }
 
 static void listen_anew(void)
@@ -220,5 +222,6 @@ __attribute__((destructor)) static void library_goes(void)
 	/* It comes at once, unless something of the program's holds it up; nobody waits for that at the end. */
 	clock_gettime(CLOCK_REALTIME, &deadline);
 	deadline.tv_sec++;
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL); /* nor ends here instead of the process */
 	pthread_timedjoin_np(agent.thread, NULL, &deadline);
 }

@@ -26,6 +26,8 @@ static void thread_ends(void *value)
 
 	/* The destructor of another key may fire yet; that claims anew, and comes here once more. */
 	mine = NULL;
+	/* Cancelled in the middle of a firing (asynchronously) it has not left, and the agent would wait for it. */
+	vmitap_store_release(&ring->busy, 0u); /* pairs with vmitap_rings_left() */
 	if (ring->channel == vmitap_load_relaxed(&vmitap_channel_current))
 		vmitap_producer_release(&ring->producer);
 }

@@ -9,7 +9,8 @@
 
 #include <signal.h>
 
-/* Blocks all signals for as long: a handler that forks, or loads an object, would wait for itself. */
+/* Blocks all signals for as long: a handler that forks, or loads an object, would wait for itself. And
+ * cancellation: a thread of the program's that forks or loads would end with the lock held. */
 void vmitap_state_lock(sigset_t *signals);
 void vmitap_state_unlock(const sigset_t *signals);
 

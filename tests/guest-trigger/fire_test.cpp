@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What arrives when a trigger fires.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -136,6 +137,19 @@ TEST(GuestFire, WakesAHostThatSleeps) {
     ASSERT_EQ(subject.answer(), "ok");
   }
   EXPECT_EQ(total, 200U);
+}
+
+TEST(GuestFire, IsNoCancellationPointWhenItWakesAHost) {
+  Subject subject;
+  TestHost host(subject.pid());
+  ASSERT_EQ(host.attach(), 0U);
+  ASSERT_EQ(host.arm({.trigger = "beat"}), 0U);
+  host.consumer().prepare_sleep();
+  EXPECT_EQ(subject.tell("cancelled"), "1 1");
+  std::uint64_t rung = 0;
+  EXPECT_EQ(read(host.doorbell(), &rung, sizeof rung), static_cast<ssize_t>(sizeof rung));
+  host.consumer().cancel_sleep();
+  EXPECT_EQ(host.drain().size(), 1U);
 }
 
 TEST(GuestFire, KeepsEachThreadsOrder) {

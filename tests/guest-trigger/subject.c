@@ -174,6 +174,27 @@ static void background(void)
 	say("ok");
 }
 
+static void *fire_though_cancelled(void *went_on)
+{
+	pthread_cancel(pthread_self());
+	beat(0, 0);
+	*(int *)went_on = 1;
+	pthread_testcancel();
+	return NULL;
+}
+
+/* A trigger is no cancellation point: the thread ends at the program's own, behind it. */
+static void cancelled(void)
+{
+	int went_on = 0;
+	void *result = NULL;
+	pthread_t id;
+
+	if (pthread_create(&id, NULL, fire_though_cancelled, &went_on) || pthread_join(id, &result))
+		abort();
+	say("ok %d %d", went_on, result == PTHREAD_CANCELED);
+}
+
 /* ---- signal handlers ---- */
 
 static volatile uint64_t handled;
@@ -348,7 +369,7 @@ static const struct {
 	{ "threads", threads },	  { "background", background }, { "handlers", handlers }, { "fork", fork_off },
 	{ "clone", bare_clone }, { "exec", exec_self }, { "spawn", spawn },	{ "load", load },
 	{ "call", call },	  { "unload", unload },	  { "close", close_all }, { "status", status },
-	{ "exit", leave },	  { "become", become },
+	{ "exit", leave },	  { "become", become },	{ "cancelled", cancelled },
 };
 
 static void make_pages(void)
