@@ -52,6 +52,7 @@ bool vmitap_rings_forked(void)
 	bool firing = mine && mine->busy;
 
 	mine = NULL;
+	pthread_setspecific(leaving_thread, NULL); /* the ring is unmapped before this thread ends */
 	vmitap_store_relaxed(same_process, 1u);
 	return firing;
 }
