@@ -41,8 +41,9 @@ extern struct vmitap_mark_site *const __stop_vmitap_marks[] VMITAP_ATTRIBUTE_(we
 
 VMITAP_ATTRIBUTE_(constructor, unused) static void vmitap_object_comes_(void)
 {
-	vmitap_register_triggers(__start_vmitap_triggers, __stop_vmitap_triggers);
+	/* Marks first: a host may list in between, and keeps what it finds of a module with triggers. */
 	vmitap_register_marks(__start_vmitap_marks, __stop_vmitap_marks);
+	vmitap_register_triggers(__start_vmitap_triggers, __stop_vmitap_triggers);
 }
 
 #else
