@@ -109,7 +109,10 @@ static int look_around(void)
 			serve(&agent.sessions[i]);
 	unfinished = vmitap_plan_reclaim();
 	unfinished |= vmitap_channel_wake_released();
-	return unfinished ? UNFINISHED_POLL_MS : vmitap_session_attached() ? ATTACHED_POLL_MS : -1;
+	if (unfinished)
+		return UNFINISHED_POLL_MS;
+	/* Without an address to listen at (somebody else has it), it is tried again. */
+	return vmitap_session_attached() || agent.listener.fd < 0 ? ATTACHED_POLL_MS : -1;
 }
 
 static void *run(void *unused)
@@ -196,7 +199,7 @@ static void after_fork_in_child(void)
 
 __attribute__((constructor)) static void library_comes(void)
 {
-	const char *wanted = getenv("VMITAP");
+	const char *wanted = secure_getenv("VMITAP");
 	sigset_t signals;
 
 	if (wanted && strcmp(wanted, "off") == 0)

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
 
 #include "channel.h"
 #include "registry.h"
@@ -31,9 +33,26 @@ static bool valid(const struct vmitap_fetch *fetch, uint32_t args_size)
 	return fetch->base == VMITAP_FETCH_ADDRESS;
 }
 
+/* False if some page of it cannot be read now. Where the kernel does not let us ask, it is believed. */
+static bool readable_now(uint64_t address, uint32_t size)
+{
+	const uint64_t end = address + size;
+	unsigned char byte;
+
+	for (uint64_t at = address; at < end; at = (at / VMITAP_PAGE_SIZE + 1) * VMITAP_PAGE_SIZE) {
+		struct iovec to = { .iov_base = &byte, .iov_len = 1 };
+		struct iovec from = { .iov_base = (void *)(uintptr_t)at, .iov_len = 1 };
+
+		if (process_vm_readv(getpid(), &to, 1, &from, 1, 0) < 0 && errno == EFAULT)
+			return false;
+	}
+	return true;
+}
+
 /*
  * Marks of the program itself and of the object that fires are mapped for as long as the trigger can
- * fire. Anything else may vanish in mid-copy.
+ * fire, and what can be read of them when it is armed must stay so (mark.h). Anything else may vanish in
+ * mid-copy.
  */
 static bool is_direct(const struct vmitap_trigger_site *site, const struct vmitap_fetch *fetch)
 {
@@ -41,8 +60,10 @@ static bool is_direct(const struct vmitap_trigger_site *site, const struct vmita
 
 	if (fetch->base != VMITAP_FETCH_ADDRESS || fetch->hops)
 		return false;
-	return vmitap_module_readable(site->module, fetch->origin, fetch->size) ||
-	       (program && vmitap_module_readable(program, fetch->origin, fetch->size));
+	if (!vmitap_module_readable(site->module, fetch->origin, fetch->size) &&
+	    !(program && vmitap_module_readable(program, fetch->origin, fetch->size)))
+		return false;
+	return readable_now(fetch->origin, fetch->size);
 }
 
 static void retire(struct vmitap_plan *plan)

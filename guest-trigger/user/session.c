@@ -59,7 +59,7 @@ static void welcome(struct vmitap_session *session)
 		.pid = (vmitap_u32)getpid(),
 		.captured_by = attached ? (vmitap_u32)attached->pid : 0,
 	};
-	const char *name = getenv("VMITAP_NAME");
+	const char *name = secure_getenv("VMITAP_NAME");
 
 	if (!name || !*name)
 		name = program_invocation_short_name;

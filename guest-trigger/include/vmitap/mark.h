@@ -7,6 +7,8 @@
  * variable: anything of static storage duration, whole or in part: stats, stats.dropped, table[3],
  * Class::member. Its address has to be a constant: thread-local and automatic variables do not compile
  * ("initializer element is not constant", "does not have a constant initializer").
+ * It stays readable: an INLINE capture copies it as the program itself would, so a program that takes away
+ * the right to read it (mprotect) while it is captured faults in its own trigger.
  * C11 and C++17, with gcc or clang. Costs nothing at run time.
  */
 #ifndef VMITAP_MARK_H
