@@ -82,6 +82,7 @@ class Counter {
     if (rule.records++ == 0) rule.first_ns = rule.last_ns = record.time_ns;
     rule.first_ns = std::min(rule.first_ns, record.time_ns);
     rule.last_ns = std::max(rule.last_ns, record.time_ns);
+    rule.guest = facts->guest();
     ++rule.triggers[facts->trigger()];
     ++rule.modes[facts->mode()];
     if (facts->fallback() != Facts::FALLBACK_UNSPECIFIED) ++rule.fallbacks[facts->fallback()];

@@ -30,6 +30,7 @@ struct FieldDigest {
 struct RuleDigest {
   std::string name;     // of the channel
   std::string message;  // full name of the records' type
+  std::string guest;    // whose records they are, if the capture has several guests
   std::vector<FieldDigest> fields;
   std::uint64_t records = 0;
   std::map<std::string, std::uint64_t> triggers;  // what fired: the trigger's name, "every", "manual"

@@ -98,12 +98,17 @@ void print_origin(const Digest& digest, const Style& style) {
   }
 }
 
+// As the tables name it: two guests may have the same rule.
+std::string label(const RuleDigest& rule) {
+  return printable(rule.guest.empty() ? rule.name : fmt::format("{} of {}", rule.name, rule.guest));
+}
+
 void print_rules(const Digest& digest, const Style& style) {
   Table table("lllrr");
   table.add({"RULE", "FIRED BY", "MODE", "RECORDS", "RATE"});
   for (const RuleDigest& rule : digest.rules) {
-    table.add({printable(rule.name), triggers_text(rule), modes_text(rule), count_text(rule.records),
-               rate_text(rule)});
+    table.add(
+        {label(rule), triggers_text(rule), modes_text(rule), count_text(rule.records), rate_text(rule)});
   }
   fmt::print("\n{}", table.text());
 
@@ -111,7 +116,7 @@ void print_rules(const Digest& digest, const Style& style) {
   times.add({"TIME", "RULE", "MIN", "MEDIAN", "P99", "MAX"});
   const auto add = [&](const char* what, const RuleDigest& rule, const Spread& spread) {
     if (spread.count == 0) return false;
-    times.add({what, printable(rule.name), duration_text(spread.min), duration_text(spread.median),
+    times.add({what, label(rule), duration_text(spread.min), duration_text(spread.median),
                duration_text(spread.p99), duration_text(spread.max)});
     return true;
   };
@@ -124,8 +129,7 @@ void print_rules(const Digest& digest, const Style& style) {
   fields.add({"RULE", "", "VALUE", "TYPE"});
   for (const RuleDigest& rule : digest.rules) {
     for (const FieldDigest& field : rule.fields) {
-      fields.add({printable(rule.name), printable(field.part), printable(field.expression),
-                  printable(field.c_type)});
+      fields.add({label(rule), printable(field.part), printable(field.expression), printable(field.c_type)});
     }
   }
   fmt::print("\n{}\n", fields.text());
@@ -167,7 +171,7 @@ void print_accounts(const Digest& digest, const Style& style) {
   for (const RuleDigest& rule : digest.rules) {
     for (const auto& [why, count] : rule.fallbacks) {
       line(style, "live",
-           style.yellow(printable(fmt::format("{} of {}{}", plural(count, "record"), rule.name,
+           style.yellow(printable(fmt::format("{} of {}{}", plural(count, "record"), label(rule),
                                               fallback_text(why, rule.fallback_detail)))));
     }
   }
@@ -195,6 +199,7 @@ ordered_json spread_json(const Spread& spread) {
 
 ordered_json rule_json(const RuleDigest& rule, const RuleInfo* asked) {
   ordered_json json{{"name", printable(rule.name)}, {"message", printable(rule.message)}};
+  if (!rule.guest.empty()) json["guest"] = printable(rule.guest);
   if (asked != nullptr) {
     json["on"] = printable(asked->on());
     json["every_ns"] = asked->every_ns();

@@ -3,12 +3,17 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <exception>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <vector>
 
+#include "base/nearest.hpp"
+#include "base/printable.hpp"
 #include "cli/command.hpp"
 #include "cli/report.hpp"
 
@@ -59,6 +64,15 @@ int run(int argc, char** argv) {
   if (argc == 1) {
     fmt::print("{}", app.help());
     return 0;
+  }
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
+  if (argv[1][0] != '-' && std::ranges::find(names, argv[1]) == names.end()) {
+    const std::vector<std::string_view> known(names.begin(), names.end());
+    const std::string near = nearest(argv[1], known);
+    return static_cast<int>(
+        report(fmt::format("there is no command \"{}\"", printable(argv[1])),
+               near.empty() ? "see: vmitap --help" : fmt::format("did you mean \"{}\"?", near), Exit::usage));
   }
   try {
     app.parse(argc, argv);

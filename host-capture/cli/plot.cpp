@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "base/nearest.hpp"
 #include "base/printable.hpp"
@@ -42,6 +43,7 @@ Exit codes: 0 ok; 1 no such field, not a number, or an error; 2 bad usage.)";
 struct PlotOptions {
   std::string file;
   std::string rule;
+  std::string guest;
   std::string fields;
 };
 
@@ -49,7 +51,7 @@ using Series = std::vector<std::pair<std::uint64_t, double>>;  // ns since 1970,
 
 struct Plot {
   std::vector<std::string> fields;
-  std::vector<Series> series;  // of the fields
+  std::vector<std::map<std::string, Series>> series;  // of the fields, each by guest
 };
 
 void take(Series& series, const Json& value, std::uint64_t time_ns) {
@@ -59,7 +61,7 @@ void take(Series& series, const Json& value, std::uint64_t time_ns) {
 }
 
 Result<Plot> read_plot(const PlotOptions& options, std::vector<std::string> fields) {
-  Plot plot{.fields = fields, .series = std::vector<Series>(fields.size())};
+  Plot plot{.fields = fields, .series = std::vector<std::map<std::string, Series>>(fields.size())};
   sink::FieldNames names(std::move(fields));
   sink::RecordDecoder decoder;
   std::vector<std::string> rules;
@@ -77,10 +79,13 @@ Result<Plot> read_plot(const PlotOptions& options, std::vector<std::string> fiel
     const auto message = decoder.decode(record);
     if (!message) return true;  // vmitap decode tells how many
     const Json json = sink::record_json(decoder.rule(record.channel), record, **message);
+    const auto facts = sink::facts_of(record.message);
+    const std::string guest = facts ? facts->guest() : "";
+    if (!options.guest.empty() && !guest.empty() && guest != options.guest) return true;
     for (std::size_t i = 0; i < wanted->second.size(); ++i) {
       const sink::FieldPath& path = wanted->second[i];
       const Json* value = path.empty() ? nullptr : sink::value_at(json, path);
-      if (value != nullptr) take(plot.series[i], *value, record.time_ns);
+      if (value != nullptr) take(plot.series[i][guest], *value, record.time_ns);
     }
     return true;
   };
@@ -97,7 +102,7 @@ Result<Plot> read_plot(const PlotOptions& options, std::vector<std::string> fiel
   return plot;
 }
 
-void print(const std::string& field, Series& series, const Style& style) {
+void print(const std::string& field, const std::string& guest, Series& series, const Style& style) {
   std::ranges::stable_sort(series, {}, &Series::value_type::first);
   std::vector<Point> points;
   points.reserve(series.size());
@@ -105,7 +110,8 @@ void print(const std::string& field, Series& series, const Style& style) {
   for (const auto& [time, value] : series) {
     points.push_back({.seconds = static_cast<double>(time - start) / 1e9, .value = value});
   }
-  fmt::print("{}  {}\n{}", style.bold(printable(field)),
+  fmt::print("{}  {}\n{}",
+             style.bold(printable(guest.empty() ? field : fmt::format("{} of {}", field, guest))),
              style.dim(fmt::format("{} from {}", plural(points.size(), "value"), time_text(start))),
              plot_text(points, std::min(width(STDOUT_FILENO), kColumnsMax), kRows));
 }
@@ -121,12 +127,18 @@ Exit plot(const PlotOptions& options) {
   if (!read) return report(read.error());
   const Style style(STDOUT_FILENO);
   for (std::size_t i = 0; i < read->fields.size(); ++i) {
+    std::erase_if(read->series[i], [](const auto& series) { return series.second.empty(); });
     if (read->series[i].empty()) {
       return report(fmt::format("\"{}\" is not a number in any record", printable(read->fields[i])),
                     "plot a numeric field; vmitap info lists the fields and their types");
     }
-    if (i != 0) fmt::print("\n");
-    print(read->fields[i], read->series[i], style);
+  }
+  bool first = true;
+  for (std::size_t i = 0; i < read->fields.size(); ++i) {
+    for (auto& [guest, series] : read->series[i]) {
+      if (!std::exchange(first, false)) fmt::print("\n");
+      print(read->fields[i], guest, series, style);
+    }
   }
   return Exit::ok;
 }
@@ -144,6 +156,8 @@ void add_plot(CLI::App& app, Exit& exit) {
       ->type_name("FIELD[,FIELD...]")
       ->required();
   command->add_option("--rule", options->rule, "Only records of this rule")->type_name("NAME");
+  command->add_option("--guest", options->guest, "Only records of this guest, where there are several")
+      ->type_name("GUEST");
   command->footer(kHelp);
   command->callback([options, &exit] { exit = plot(*options); });
 }

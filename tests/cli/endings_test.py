@@ -124,6 +124,14 @@ class Endings(Case):
         self.assertEqual(again.returncode, 0, again.stderr)
         self.assertEqual(self.records(self.folder / "again.mcap")[0]["values"], {"stats.ticks": 5})
 
+    def test_one_request_to_end_may_come_twice(self):
+        file = self.folder / "twice.mcap"
+        capture = self.start(self.guest(), "--every", "1ms", "--read", "stats", "-o", file)
+        capture.send_signal(signal.SIGTERM)
+        capture.send_signal(signal.SIGTERM)
+        self.ends(capture)
+        self.assertTrue(self.info(file)["complete"])
+
     def test_a_second_interrupt_ends_at_once(self):
         # A reader that does not read: the first interrupt waits for it.
         guest = self.guest()

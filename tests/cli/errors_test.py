@@ -124,6 +124,27 @@ class Errors(Case):
         self.fails(vmitap("capture", "local:1", "--rule", file), 2, f'{file}:3:1', 'did you mean "mode"?')
         self.fails(vmitap("capture", "local:1", "--rule", self.folder / "none.toml"), 1, "none.toml", "No such file")
 
+    def test_an_unknown_command_with_the_nearest(self):
+        self.fails(vmitap("captur"), 2, '"captur"', 'did you mean "capture"?')
+        self.fails(vmitap("bogus", "--x"), 2, '"bogus"', "vmitap --help")
+
+    def test_a_stopped_guest_is_told_as_such_by_its_name(self):
+        name = f"stopped-{os.getpid()}"
+        guest = self.guest(shutil.copy(guest_program, self.folder / name))
+        os.kill(guest.pid, signal.SIGSTOP)
+        self.fails(self.capture(f"local:{name}", "--on", "tick"), 1, f"kill -CONT {guest.pid}")
+        os.kill(guest.pid, signal.SIGCONT)
+        os.remove(self.folder / name)
+
+    def test_a_mode_that_needs_a_firing_thread_where_there_is_none(self):
+        for mode in ["sync", "inline"]:
+            self.fails(self.capture(self.guest(), "--every", "1ms", "--read", "stats", "--mode", mode), 2, mode, "paused or live")
+        self.nothing_written()
+
+    def test_an_extension_that_only_decode_writes(self):
+        self.fails(vmitap("capture", self.guest().name, "--on", "tick", "-o", self.folder / "x.csv"), 2, "x.csv", "vmitap decode")
+        self.nothing_written()
+
     def test_a_format_that_is_none(self):
         self.fails(self.capture(self.guest(), "--on", "tick", "--format", "xml"), 2, '"xml"', "mcap, pb and jsonl")
 

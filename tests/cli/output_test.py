@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Where a capture goes: files, pipes and terminals, in each format."""
+import re
 import json
 import os
 import signal
@@ -99,6 +100,24 @@ class Output(Case):
         self.assertEqual(terminal.ends(), 0)
         self.assertIn('"values":{"stats":{', terminal.seen)
         terminal.close()
+
+    def test_what_the_last_line_says_of_the_file_is_so(self):
+        result = self.take(self.guest(), "-o", "sized.mcap")
+        size = (self.folder / "sized.mcap").stat().st_size
+        said = re.search(rb"\(([\d.]+) (k?)B\)", result.stderr)
+        self.assertAlmostEqual(float(said[1]) * (1000 if said[2] else 1), size, delta=size * 0.01)
+
+    def test_info_and_plot_tell_guests_apart(self):
+        first, second = self.guest(), self.guest()
+        vmitap("capture", first.name, second.name, "--every", "1ms", "--read", "stats.ticks", "--count", "20", "-o", self.folder / "two.mcap")
+        text = vmitap("info", self.folder / "two.mcap").stdout
+        rules = self.info(self.folder / "two.mcap")["rules"]
+        self.assertEqual(sorted(rule["guest"] for rule in rules), sorted([first.name, second.name]))
+        plotted = vmitap("plot", self.folder / "two.mcap", "--fields", "stats.ticks").stdout
+        for guest in [first, second]:
+            self.assertIn(f"every of {guest.name}", text)
+            self.assertIn(f"stats.ticks of {guest.name}", plotted)
+        self.assertNotIn(first.name, vmitap("plot", self.folder / "two.mcap", "--fields", "stats.ticks", "--guest", second.name).stdout)
 
     def test_two_captures_do_not_write_one_file(self):
         first, second = self.guest(), self.guest()

@@ -222,8 +222,13 @@ Result<Found> find_guest(std::string_view name) {
   std::vector<Found*> matching;
   std::vector<std::string_view> known;
   std::string candidates;
+  std::optional<Error> silent;
   for (Answer& answer : answers) {
-    if (!answer.found) continue;
+    if (!answer.found) {
+      // One that does not answer is known by its program's name, as in seen_guests().
+      if (comm_of(answer.named) == name) silent = answer.found.error();
+      continue;
+    }
     known.push_back(answer.found->identity.name);
     if (known.back() != name) continue;
     matching.push_back(&*answer.found);
@@ -233,6 +238,7 @@ Result<Found> find_guest(std::string_view name) {
   if (matching.size() > 1) {
     return fail({.code = Errc::ambiguous_name, .subject = std::string(name), .hint = std::move(candidates)});
   }
+  if (silent) return fail(*std::move(silent));
   Error error{.code = Errc::no_such_guest, .subject = std::string(name)};
   if (const std::string close = nearest(name, known); !close.empty()) {
     error.hint = fmt::format("did you mean \"{}\"? All that run: vmitap list", close);
