@@ -18,6 +18,15 @@ quietly() { # what it said is told only if it fails
 		exit 1
 	}
 }
+# Machines are noisy, and these tests stop, kill and overload processes: each has two tries. One that needed
+# the second is named, as it may be a race that deserves a look.
+run() { # PRESET [ctest arguments]
+	preset=$1
+	shift
+	ctest --preset "$preset" -j "$jobs" --no-tests=error --repeat until-pass:2 -O "$log" "$@"
+	retried=$(grep -E '\*\*\*(Failed|Timeout|Exception)' "$log" | sed 's/.*Test *#[0-9]*: \([^ ]*\).*/  \1/' | sort -u)
+	[ -z "$retried" ] || printf 'Passed at the second try only:\n%s\n' "$retried"
+}
 build() { # PRESET
 	stage "$1: build"
 	quietly cmake --preset "$1" -DVMITAP_BUILD_TESTS=ON
@@ -29,14 +38,14 @@ tests/lint/lint.sh quick
 
 build release
 stage "release: all tests"
-ctest --preset release -j "$jobs" --no-tests=error
+run release
 
 build asan
 stage "asan: AddressSanitizer and UBSan, but for what takes long"
-ctest --preset asan -LE 'long|fuzz' -j "$jobs" --no-tests=error
+run asan -LE 'long|fuzz'
 stage "fuzz: seed corpora and a few seconds of new inputs"
-ctest --preset fuzz -j "$jobs" --no-tests=error
+run fuzz
 
 build tsan
 stage "tsan: ThreadSanitizer, where there are threads"
-ctest --preset tsan -LE long -j "$jobs" --no-tests=error
+run tsan -LE long
