@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -31,10 +32,21 @@ struct GuestIdentity {
 struct GuestModule {
   std::uint32_t id = 0;
   std::string path;       // as the guest names it
-  std::string host_path;  // as the host opens it
+  std::string host_path;  // as the host opens it; empty where it cannot: then it is looked for by build id
   std::string build_id;   // lower-case hex, of the object that RUNS
-  std::uint64_t load_bias = 0;
+  std::uint64_t load_bias = 0;  // relocatable objects: of their section "vmitap_sites" (control_abi.h)
   GuestVirt start, end;
+};
+
+// The kernel that runs in the guest: where its own descriptions of itself stand. What is 0 is not known.
+struct KernelImage {
+  GuestVirt btf;
+  std::uint64_t btf_size = 0;
+  GuestVirt vmcoreinfo;  // text; names the addresses of kallsyms' tables
+  std::uint64_t vmcoreinfo_size = 0;
+  GuestVirt per_cpu_offset;  // __per_cpu_offset[cpus], u64 each
+  GuestVirt per_cpu_start;
+  std::uint32_t cpus = 0;
 };
 
 struct GuestSite {
@@ -52,6 +64,7 @@ struct GuestSite {
 struct GuestCatalog {
   std::vector<GuestModule> modules;
   std::vector<GuestSite> sites;
+  std::optional<KernelImage> kernel;  // of a guest whose kernel can be read
 };
 
 // Shared memory of an attached guest. Both spans live as long as the Guest. All bytes of guest_region
@@ -127,6 +140,11 @@ class Guest {
   // Copies guest memory; each request says for itself whether it could. Never fails as a whole but
   // for a guest that is gone, when each is unreadable.
   virtual void read(std::span<ReadRequest> requests) noexcept = 0;
+  // The same for the control thread, in large pieces: the kernel's types and symbols.
+  virtual void read_image(std::span<ReadRequest> requests) noexcept;
+  // True if reads in a pause are quicker for having been made once right before it: where pages have to
+  // be found and mapped.
+  [[nodiscard]] virtual bool reads_ahead() const noexcept { return false; }
   // False once the guest ended or became another program: what was read since may be another's bytes, so
   // ask after reading. From the snapshot thread.
   [[nodiscard]] virtual bool alive() const noexcept = 0;

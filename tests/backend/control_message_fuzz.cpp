@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <cstdlib>
 
-#include "backend/local/control_message.hpp"
+#include "backend/control_message.hpp"
 #include "base/printable.hpp"
 
 using namespace vmitap;
@@ -16,7 +16,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   while (rest.size() >= 2) {
     const auto length = std::min<std::size_t>(
         rest.size() - 2, std::to_integer<std::size_t>(rest[0]) | std::to_integer<std::size_t>(rest[1]) << 8);
-    auto message = local::parse_control_message(rest.subspan(2, length));
+    auto message = parse_control_message(rest.subspan(2, length));
     rest = rest.subspan(2 + length);
     if (!message) {
       if (message.error().code != Errc::protocol) std::abort();
@@ -28,7 +28,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       catalog.sites.push_back(std::move(*site));
     }
   }
-  if (!local::check_catalog(catalog)) return 0;
+  if (!check_catalog(catalog)) return 0;
   for (const GuestSite& site : catalog.sites) {
     if (site.name.empty()) std::abort();
   }

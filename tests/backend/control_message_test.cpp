@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "backend/local/control_message.hpp"
+#include "backend/control_message.hpp"
 
 #include <gtest/gtest.h>
 

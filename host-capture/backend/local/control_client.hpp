@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "backend/local/control_message.hpp"
+#include "backend/control_message.hpp"
 #include "base/handle.hpp"
 
 namespace vmitap::backend::local {

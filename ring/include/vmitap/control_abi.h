@@ -54,7 +54,9 @@ struct vmitap_welcome {
 struct vmitap_module {
 	vmitap_u32 id;
 	vmitap_u32 build_id_size; /* 0 if it has none */
-	vmitap_u64 load_bias;	  /* run-time address minus link-time address */
+	/* Run-time address minus link-time address. Of a relocatable object, which a Linux kernel module
+	 * is: the run-time address of its section "vmitap_sites", where its descriptors stand. */
+	vmitap_u64 load_bias;
 	vmitap_u64 start;	  /* run-time address range [start, end) */
 	vmitap_u64 end;
 	vmitap_u8 build_id[VMITAP_BUILD_ID_MAX];

@@ -141,7 +141,8 @@ struct vmitap_host_header {
 	vmitap_u32 magic;
 	vmitap_u32 abi_version;
 	vmitap_u32 sleeping; /* 1: the host wants a notification when a ring wakes */
-	vmitap_u32 reserved;
+	vmitap_u8 present;   /* Xen: 1 while a host is attached; cleared for it if it dies (xen_abi.h) */
+	vmitap_u8 reserved[3];
 };
 
 /*
@@ -178,6 +179,7 @@ VMITAP_ABI_ASSERT(offsetof(struct vmitap_ring_state, sync_parked) == 80);
 VMITAP_ABI_ASSERT(offsetof(struct vmitap_ring_state, owner) == 84);
 VMITAP_ABI_ASSERT(sizeof(struct vmitap_host_header) == 16);
 VMITAP_ABI_ASSERT(offsetof(struct vmitap_host_header, sleeping) == 8);
+VMITAP_ABI_ASSERT(offsetof(struct vmitap_host_header, present) == 12);
 VMITAP_ABI_ASSERT(sizeof(struct vmitap_ring_control) == 128);
 VMITAP_ABI_ASSERT(offsetof(struct vmitap_ring_control, sync_answered) == 64);
 VMITAP_ABI_ASSERT(offsetof(struct vmitap_ring_control, armed) == 72);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "backend/local/control_message.hpp"
+#include "backend/control_message.hpp"
 
 #include <fmt/format.h>
 
@@ -12,7 +12,7 @@
 
 #include "base/printable.hpp"
 
-namespace vmitap::backend::local {
+namespace vmitap::backend {
 namespace {
 
 constexpr std::size_t kPathMax = 4096;     // PATH_MAX
@@ -152,4 +152,4 @@ Result<void> check_catalog(const GuestCatalog& catalog) {
   return {};
 }
 
-}  // namespace vmitap::backend::local
+}  // namespace vmitap::backend

@@ -10,7 +10,7 @@
 
 #include "backend/guest.hpp"
 
-namespace vmitap::backend::local {
+namespace vmitap::backend {
 
 struct Welcome {
   std::uint32_t abi_version = 0;
@@ -36,4 +36,4 @@ Result<ControlMessage> parse_control_message(std::span<const std::byte> packet);
 // What one packet cannot show: ids are unique, every site lies in a module that was named.
 Result<void> check_catalog(const GuestCatalog& catalog);
 
-}  // namespace vmitap::backend::local
+}  // namespace vmitap::backend
