@@ -23,6 +23,7 @@ struct GuestIdentity {
   std::string backend;            // "local", "xen"
   std::string name;               // what the user may call it by
   std::uint64_t id = 0;           // PID or domid
+  std::string address;            // what names this guest and no other: "local:1234", "xen:web"
   std::string program;            // path of the executable, or the domain's kernel
   std::uint64_t captured_by = 0;  // PID of the vmitap that captures it now, 0 if none
 };

@@ -67,9 +67,8 @@ Result<Guests> open_guests(const std::vector<std::string>& names) {
     auto guest = backend::open_guest(name);
     if (!guest) return fail(std::move(guest.error()));
     const backend::GuestIdentity& identity = (*guest)->identity();
-    const bool twice = std::ranges::any_of(guests, [&](const auto& other) {
-      return other->identity().backend == identity.backend && other->identity().id == identity.id;
-    });
+    const bool twice = std::ranges::any_of(
+        guests, [&](const auto& other) { return other->identity().address == identity.address; });
     if (twice) {
       return fail({.code = Errc::bad_config, .subject = name, .hint = "this guest is named twice"});
     }
@@ -99,9 +98,9 @@ Exit report_start(const Error& error, const CaptureOptions& given, const pipelin
 }
 
 // They appear when the triggers are on: a script may wait for that.
-std::vector<ManualSocket> manual_sockets(const std::vector<std::uint64_t>& guests) {
+std::vector<ManualSocket> manual_sockets(const std::vector<std::string>& guests) {
   std::vector<ManualSocket> sockets;
-  for (const std::uint64_t guest : guests) {
+  for (const std::string& guest : guests) {
     auto socket = ManualSocket::listen(guest);
     if (socket) {
       sockets.push_back(std::move(*socket));
@@ -171,8 +170,8 @@ Exit capture(const CaptureOptions& given) {
                                         : by_hand                ? "space: trigger, q: end"
                                                                  : "q: end");
 
-  std::vector<std::uint64_t> ids;
-  for (const auto& guest : *guests) ids.push_back(guest->identity().id);
+  std::vector<std::string> addresses;
+  for (const auto& guest : *guests) addresses.push_back(guest->identity().address);
   Result<std::unique_ptr<pipeline::Capture>> started;
   {
     const Patience patience("reading the guest's debug information");
@@ -184,7 +183,7 @@ Exit capture(const CaptureOptions& given) {
     return report_start(started.error(), given, *options);
   }
   pipeline::Capture& running = **started;
-  (*controls)->attend(running, manual_sockets(ids));
+  (*controls)->attend(running, manual_sockets(addresses));
   const Result<Summary> summary = running.wait();
   controls->reset();
   progress->clear();

@@ -45,7 +45,7 @@ std::vector<Listed> survey(std::span<const std::string> debug_dirs) {
   for (backend::Seen& seen : backend::seen_guests()) {
     Result<GuestTypes> types;
     if (seen.problem.empty()) {
-      auto guest = backend::open_guest(fmt::format("{}:{}", seen.identity.backend, seen.identity.id));
+      auto guest = backend::open_guest(seen.identity.address);
       types = guest ? load_guest_types(**guest, debug_dirs, false) : fail(std::move(guest.error()));
       if (!types) seen.problem = describe(types.error());
     }
@@ -71,14 +71,11 @@ ordered_json bare_json(const backend::GuestSite& site) {
 
 ordered_json to_json(const Listed& guest) {
   const backend::GuestIdentity& identity = guest.seen.identity;
-  ordered_json json{{"guest", fmt::format("{}:{}", identity.backend, identity.id)},
-                    {"backend", identity.backend},
-                    {"name", printable(identity.name)},
-                    {"id", identity.id},
-                    {"captured_by", identity.captured_by},
-                    {"capturing", capture_listens(identity.id)},
-                    {"program", printable(identity.program)},
-                    {"problem", guest.seen.problem}};
+  ordered_json json{
+      {"guest", printable(identity.address)},   {"backend", identity.backend},
+      {"name", printable(identity.name)},       {"id", identity.id},
+      {"captured_by", identity.captured_by},    {"capturing", capture_listens(identity.address)},
+      {"program", printable(identity.program)}, {"problem", guest.seen.problem}};
   json["triggers"] = ordered_json::array();
   json["marks"] = ordered_json::array();
   json["objects"] = ordered_json::array();
@@ -126,7 +123,7 @@ void print_sites(const GuestTypes& types, bool triggers, const Style& style) {
 void print(const Listed& guest, const Style& style) {
   const backend::GuestIdentity& identity = guest.seen.identity;
   fmt::print("{}  {}", style.bold(fmt::format("{}:{}", identity.backend, printable(identity.name))),
-             fmt::format("{}:{}", identity.backend, identity.id));
+             printable(identity.address));
   if (identity.captured_by != 0) {
     fmt::print("  {}", style.yellow(fmt::format("captured by process {}", identity.captured_by)));
   }

@@ -31,8 +31,9 @@ struct Address {
   sockaddr_un name{};
   socklen_t size;
 
-  explicit Address(std::uint64_t guest) {
-    const std::string text = fmt::format("vmitap/capture/{}", guest);
+  explicit Address(std::string_view guest) {
+    std::string text = fmt::format("vmitap/capture/{}", guest);
+    text.resize(std::min(text.size(), sizeof name.sun_path - 1));
     name.sun_family = AF_UNIX;
     std::copy(text.begin(), text.end(), name.sun_path + 1);
     size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + text.size());
@@ -58,7 +59,7 @@ void limit_time(int fd, const timeval& time) {
 
 }  // namespace
 
-Result<ManualSocket> ManualSocket::listen(std::uint64_t guest) {
+Result<ManualSocket> ManualSocket::listen(std::string_view guest) {
   Fd fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd) return fail(system_error("socket"));
   const Address address(guest);
@@ -83,14 +84,14 @@ void ManualSocket::serve(const std::function<std::size_t()>& fire) {
   [[maybe_unused]] const ssize_t sent = ::send(peer.get(), &answer, sizeof answer, MSG_NOSIGNAL);
 }
 
-bool capture_listens(std::uint64_t guest) {
+bool capture_listens(std::string_view guest) {
   const Fd fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   const Address address(guest);
   // EAGAIN: it listens, and others stand before us.
   return fd && (::connect(fd.get(), address.get(), address.size) == 0 || errno == EAGAIN);
 }
 
-Result<std::size_t> fire_by_socket(std::uint64_t guest) {
+Result<std::size_t> fire_by_socket(std::string_view guest) {
   const Fd fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
   if (!fd) return fail(system_error("socket"));
   limit_time(fd.get(), kAskTime);

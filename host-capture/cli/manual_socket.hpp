@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 // How `vmitap trigger` reaches the capture that runs on a guest: one packet there, one back, over the
-// abstract SOCK_SEQPACKET address "\0vmitap/capture/ID", ID as in GuestIdentity. Root and the user of the
+// abstract SOCK_SEQPACKET address "\0vmitap/capture/ADDRESS", as in GuestIdentity. Root and the user of the
 // capture may ask, told by SO_PEERCRED (unix(7)).
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <string_view>
 
 #include "base/handle.hpp"
 #include "base/result.hpp"
@@ -17,7 +18,7 @@ namespace vmitap::cli {
 class ManualSocket {
  public:
   // Errc::system, also if the address is taken (EADDRINUSE).
-  static Result<ManualSocket> listen(std::uint64_t guest);
+  static Result<ManualSocket> listen(std::string_view guest);
 
   [[nodiscard]] int fd() const noexcept { return fd_.get(); }
   // When fd() is readable: takes one request and answers with what `fire` returns. A peer that may not
@@ -30,10 +31,10 @@ class ManualSocket {
 };
 
 // A capture runs on the guest, and its triggers are on.
-bool capture_listens(std::uint64_t guest);
+bool capture_listens(std::string_view guest);
 
 // Asks the capture on the guest; returns how many rules fired. Errc::no_such_guest if none listens,
 // access_denied, timeout, protocol.
-Result<std::size_t> fire_by_socket(std::uint64_t guest);
+Result<std::size_t> fire_by_socket(std::string_view guest);
 
 }  // namespace vmitap::cli

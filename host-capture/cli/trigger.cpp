@@ -29,9 +29,8 @@ Exit trigger(const std::string& name) {
   const auto guest = backend::open_guest(name);
   if (!guest) return report(guest.error());
   const backend::GuestIdentity& identity = (*guest)->identity();
-  const auto rules = fire_by_socket(identity.id);
-  const std::string shown =
-      printable(fmt::format("{}:{} ({})", identity.backend, identity.id, identity.name));
+  const auto rules = fire_by_socket(identity.address);
+  const std::string shown = printable(fmt::format("{} ({})", identity.address, identity.name));
   if (!rules && rules.error().code == Errc::no_such_guest) {
     return report(fmt::format("no capture runs on {}", shown),
                   fmt::format("start one first: vmitap capture {} --read EXPR", printable(name)));

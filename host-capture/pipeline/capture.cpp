@@ -30,10 +30,6 @@ std::uint64_t now_ns() {
                                         .count());
 }
 
-std::string name_of(const backend::GuestIdentity& identity) {
-  return identity.backend + ":" + std::to_string(identity.id);
-}
-
 }  // namespace
 
 struct Capture::Impl {
@@ -89,7 +85,7 @@ struct Capture::Impl {
 // Everything that may be refused, before anything is armed.
 Result<void> Capture::Impl::prepare() {
   for (Watched& watched : guests) {
-    watched.name = name_of(watched.guest->identity());
+    watched.name = watched.guest->identity().address;
     auto plans = Plans::make(*watched.guest, options, next_channel);
     if (!plans) return fail(std::move(plans.error()));
     watched.plans = *std::move(plans);

@@ -101,6 +101,7 @@ Result<Found> greet(Peer peer, Deadline deadline) {
   GuestIdentity identity{.backend = "local",
                          .name = welcome->name.empty() ? comm_of(pid) : welcome->name,
                          .id = static_cast<std::uint64_t>(pid),
+                         .address = fmt::format("local:{}", pid),
                          .program = program_of(pid),
                          .captured_by = welcome->captured_by};
   return Found{std::move(peer), std::move(client), std::move(identity)};
@@ -209,6 +210,7 @@ std::vector<Seen> seen_guests() {
     GuestIdentity identity{.backend = "local",
                            .name = comm_of(answer.named),
                            .id = static_cast<std::uint64_t>(answer.named),
+                           .address = fmt::format("local:{}", answer.named),
                            .program = program_of(answer.named)};
     seen.push_back({std::move(identity), problem_in_words(answer.found.error())});
   }
