@@ -50,7 +50,9 @@ Result<ControlMessage> parse_module(std::span<const std::byte> body) {
   const std::string_view path = text_of(body);
   if (raw.build_id_size > VMITAP_BUILD_ID_MAX) return broken("a module's build id is too long");
   if (raw.start >= raw.end) return broken("a module's address range is empty");
-  if (path.empty() || path[0] != '/' || path.size() >= kPathMax || path.find('\0') != path.npos) {
+  // An absolute path, or the bare name of a kernel module.
+  if (path.empty() || (path[0] != '/' && path.find('/') != path.npos) || path.size() >= kPathMax ||
+      path.find('\0') != path.npos) {
     return broken("a module's path is no absolute path");
   }
   GuestModule module;

@@ -16,6 +16,8 @@
 #include <type_traits>
 #include <utility>
 
+#include "backend/control_request.hpp"
+
 #ifndef SO_PEERPIDFD
 #define SO_PEERPIDFD 77  // Linux 6.5
 #endif
@@ -23,8 +25,6 @@
 namespace vmitap::backend::local {
 namespace {
 
-constexpr std::size_t kModulesMax = 4096;
-constexpr std::size_t kSitesMax = 65536;
 constexpr std::size_t kDescriptorsMax = 8;  // more than a message ever brings
 constexpr int kUnaskedMax = 64;  // messages per poll_unasked(): an agent that floods gets no more time
 
@@ -182,24 +182,13 @@ Result<Welcome> ControlClient::welcome(Deadline deadline) {
 
 Result<GuestCatalog> ControlClient::list(Deadline deadline) {
   if (auto sent = send(VMITAP_LIST, {}, deadline); !sent) return fail(std::move(sent.error()));
-  GuestCatalog catalog;
-  for (;;) {
+  for (CatalogMessages listed;;) {
     auto received = receive_answer(deadline);
     if (!received) return fail(std::move(received.error()));
-    if (auto* module = std::get_if<GuestModule>(&received->message)) {
-      if (catalog.modules.size() == kModulesMax) return broken("the guest names too many modules");
-      catalog.modules.push_back(std::move(*module));
-    } else if (auto* site = std::get_if<GuestSite>(&received->message)) {
-      if (catalog.sites.size() == kSitesMax) return broken("the guest names too many sites");
-      catalog.sites.push_back(std::move(*site));
-    } else if (std::holds_alternative<Listed>(received->message)) {
-      break;
-    } else {
-      return broken("LIST was answered with something else");
-    }
+    const auto done = listed.take(std::move(received->message));
+    if (!done) return fail(done.error());
+    if (*done) return std::move(listed.catalog());
   }
-  if (auto checked = check_catalog(catalog); !checked) return fail(std::move(checked.error()));
-  return catalog;
 }
 
 Result<std::vector<Fd>> ControlClient::attach(Deadline deadline) {
@@ -214,22 +203,12 @@ Result<std::vector<Fd>> ControlClient::attach(Deadline deadline) {
 }
 
 Result<void> ControlClient::arm(const ArmRequest& request, Deadline deadline) {
-  vmitap_arm arm{};
-  arm.trigger = request.trigger.value;
-  arm.flags = request.sync ? VMITAP_ARM_SYNC : 0;
-  arm.sample = request.sample;
-  arm.sync_timeout_us = request.sync_timeout_us;
-  arm.fetch_count = static_cast<std::uint32_t>(request.inline_fetches.size());
-  std::string body(bytes_of(arm));
-  for (const vmitap_fetch& fetch : request.inline_fetches) body += bytes_of(fetch);
-  if (auto sent = send(VMITAP_ARM, body, deadline); !sent) return sent;
+  if (auto sent = send(VMITAP_ARM, arm_body(request), deadline); !sent) return sent;
   return expect_done(deadline);
 }
 
 Result<void> ControlClient::disarm(TriggerId trigger, Deadline deadline) {
-  vmitap_arm body{};
-  body.trigger = trigger.value;
-  if (auto sent = send(VMITAP_DISARM, bytes_of(body), deadline); !sent) return sent;
+  if (auto sent = send(VMITAP_DISARM, disarm_body(trigger), deadline); !sent) return sent;
   return expect_done(deadline);
 }
 
@@ -244,34 +223,7 @@ Result<void> ControlClient::expect_done(Deadline deadline) {
 
 Error ControlClient::refusal(const Refused& refused) {
   refused_ = true;
-  Error error = with_subject(Errc::protocol, "");
-  switch (refused.reason) {
-    case VMITAP_REFUSED_VERSION:
-      error.code = Errc::abi_mismatch;
-      error.number = refused.detail;
-      return error;
-    case VMITAP_REFUSED_CAPTURED:
-      error.code = Errc::already_captured;
-      error.number = refused.detail;
-      return error;
-    case VMITAP_REFUSED_TRIGGER:
-      error.code = Errc::unknown_name;
-      error.operation = "the guest knows no such trigger now";
-      return error;
-    case VMITAP_REFUSED_MEMORY:
-      error.code = Errc::system;
-      error.operation = "the guest made its shared memory";
-      error.sys = static_cast<int>(refused.detail);
-      return error;
-    case VMITAP_REFUSED_SIZE:
-      return {.code = Errc::too_large, .subject = "a record with these values", .number = refused.detail};
-    case VMITAP_REFUSED_MESSAGE:
-      error.subject = "it refused our request as malformed";
-      return error;
-    default:
-      error.subject = fmt::format("it refused our request for an unknown reason ({})", refused.reason);
-      return error;
-  }
+  return backend::refusal(refused, subject_);
 }
 
 Result<bool> ControlClient::poll_unasked() {
