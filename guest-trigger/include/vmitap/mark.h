@@ -9,17 +9,23 @@
  * ("initializer element is not constant", "does not have a constant initializer").
  * It stays readable: an INLINE capture copies it as the program itself would, so a program that takes away
  * the right to read it (mprotect) while it is captured faults in its own trigger.
- * C11 and C++17, with gcc or clang. Costs nothing at run time.
+ * C11 and C++17, with gcc or clang, and Linux kernel modules. Costs nothing at run time.
  */
 #ifndef VMITAP_MARK_H
 #define VMITAP_MARK_H
 
+#ifdef __KERNEL__
+#include "kernel_mark.h"
+#else
 #include "object.h"
+#endif
 
 #define VMITAP_MARK(...) VMITAP_MARK_(__COUNTER__, #__VA_ARGS__, __VA_ARGS__)
 #define VMITAP_MARK_AS(name, ...) VMITAP_MARK_(__COUNTER__, #name, __VA_ARGS__)
 
 #define VMITAP_MARK_(unique, text, ...) VMITAP_MARK_NAMED_(unique, text, __VA_ARGS__)
+
+#ifndef __KERNEL__
 
 #define VMITAP_MARK_INITIAL_(text_, ...)                                                               \
 	{                                                                                              \
@@ -66,5 +72,7 @@
 	}
 
 #endif
+
+#endif /* not __KERNEL__ */
 
 #endif /* VMITAP_MARK_H */

@@ -12,6 +12,9 @@
 #ifndef VMITAP_SITE_H
 #define VMITAP_SITE_H
 
+#ifdef __KERNEL__
+#include "kernel_site.h"
+#else
 #include <stdint.h>
 
 #ifdef __cplusplus
@@ -69,5 +72,7 @@ void vmitap_fire(struct vmitap_trigger_site *site, const void *args);
 #ifdef __cplusplus
 }
 #endif
+
+#endif /* not __KERNEL__ */
 
 #endif /* VMITAP_SITE_H */

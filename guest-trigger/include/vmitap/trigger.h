@@ -5,7 +5,8 @@
  * A statement that fires the trigger "name" when somebody outside listens to it, and hands over the
  * arguments in their own C types: scalars, pointers, structs by value, arrays whole (not as
  * pointers, string literals included). The arguments are evaluated only when the trigger is armed,
- * so leave side effects out of them. While it is not, it costs one relaxed load and a predicted branch.
+ * so leave side effects out of them. While it is not, it costs one relaxed load and a predicted branch; in a
+ * Linux kernel module a no-operation that is patched.
  *
  * Anywhere in a function: inline ones, templates, lambdas, members, signal handlers, any thread.
  * C11 and C++17, with gcc or clang. Limits:
@@ -13,12 +14,18 @@
  *    In an inline function only if it is static.
  *  - C++: an argument with a comma outside parentheses needs parentheses. Classes are handed over as
  *    their bytes, uncopied; what they point at stays where it is. Typedef names are not kept.
+ *  - Kernel: process, softirq, hardirq and NMI context; not where RCU does not watch (noinstr code).
  */
 #ifndef VMITAP_TRIGGER_H
 #define VMITAP_TRIGGER_H
 
 #include "each_argument.h"
+
+#ifdef __KERNEL__
+#include "kernel_trigger.h"
+#else
 #include "object.h"
+#endif
 
 #ifdef __cplusplus
 #include "arguments.hpp"
@@ -61,6 +68,8 @@
 	__builtin_memcpy(vmitap_values + __builtin_offsetof(__typeof__(*vmitap_trigger_here.vmitap_args), arg##i), \
 			 VMITAP_BYTES_(a), sizeof(a));
 
+#ifndef __KERNEL__
+
 #define VMITAP_TRIGGER_HERE_(n, text_, ...)                                                                    \
 	do {                                                                                                   \
 		__extension__ static struct {                                                                  \
@@ -84,6 +93,8 @@
 			vmitap_fire(&vmitap_trigger_here.site, n ? vmitap_values : 0);                         \
 		}                                                                                              \
 	} while (0)
+
+#endif /* not __KERNEL__ */
 
 #else
 

@@ -74,8 +74,11 @@ struct vmitap_site {
 	vmitap_u64 variable;   /* marks: run-time address of the variable; triggers: 0 */
 	vmitap_u64 size;       /* marks: its sizeof; triggers: sizeof the argument struct */
 	vmitap_u32 line;
-	vmitap_u32 arguments; /* triggers: how many */
+	vmitap_u32 arguments; /* triggers: how many; marks: VMITAP_SITE_* */
 };
+
+/* The variable of vCPU c stands at variable + __per_cpu_offset[c] (modulo 2^64), on each one possible. */
+#define VMITAP_SITE_PER_CPU 0x01u
 
 struct vmitap_attach {
 	vmitap_u32 abi_version; /* VMITAP_CONTROL_ABI_VERSION */

@@ -62,7 +62,7 @@ struct vmitap_producer {
 struct vmitap_record {
 	struct vmitap_producer *producer;
 	vmitap_u64 position; /* of its first slot */
-	vmitap_u64 current;  /* of the slot being written */
+	vmitap_u64 slot;     /* of the slot being written */
 	vmitap_u8 *cursor;   /* where the next payload byte goes */
 	vmitap_u32 room;     /* payload bytes left in that slot */
 	vmitap_u32 left;     /* payload bytes left in the record */
@@ -233,7 +233,7 @@ static inline bool vmitap_reserve(struct vmitap_producer *producer, struct vmita
 	VMITAP_RING_STEP(VMITAP_STEP_RESERVED);
 	record->lost = vmitap_take_lost(producer);
 	record->producer = producer;
-	record->current = record->position;
+	record->slot = record->position;
 	record->cursor = vmitap_slot_at(producer, record->position)->first.payload;
 	record->room = VMITAP_FIRST_PAYLOAD;
 	record->left = payload_size;
@@ -246,10 +246,10 @@ static inline bool vmitap_reserve(struct vmitap_producer *producer, struct vmita
 static inline vmitap_u32 vmitap_record_room(struct vmitap_record *record)
 {
 	if (record->room == 0) {
-		union vmitap_slot *const slot = vmitap_slot_at(record->producer, ++record->current);
+		union vmitap_slot *const slot = vmitap_slot_at(record->producer, ++record->slot);
 
 		vmitap_store_relaxed(&slot->next.commit,
-				     vmitap_commit_word(record->producer, record->current) |
+				     vmitap_commit_word(record->producer, record->slot) |
 					     VMITAP_COMMIT_CONTINUATION);
 		record->cursor = slot->next.payload;
 		record->room = VMITAP_NEXT_PAYLOAD;

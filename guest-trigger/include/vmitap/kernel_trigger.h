@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/* The body of VMITAP_TRIGGER in a Linux kernel module; the rest stands in trigger.h. */
+#ifndef VMITAP_KERNEL_TRIGGER_H
+#define VMITAP_KERNEL_TRIGGER_H
+
+#include "kernel_site.h"
+
+/* An inline function that is inlined twice leaves two entries of one site, which vmitap.ko takes as one. */
+#define VMITAP_TRIGGER_HERE_(n, text_, ...)                                                            \
+	do {                                                                                           \
+		static struct {                                                                        \
+			struct vmitap_kernel_site site;                                                \
+			struct {                                                                       \
+				VMITAP_EACH_##n(VMITAP_MEMBER_, __VA_ARGS__)                           \
+			} *vmitap_args;                                                                \
+			char text[sizeof(text_)];                                                      \
+		} vmitap_trigger_here VMITAP_SITES_SECTION_ = {                                        \
+			VMITAP_SITE_INITIAL_(VMITAP_KERNEL_TRIGGER, NULL,                              \
+					     sizeof(*vmitap_trigger_here.vmitap_args), text_, n),      \
+			NULL, text_                                                                    \
+		};                                                                                     \
+		if (static_key_false(&vmitap_trigger_here.site.tracepoint.key)) {                      \
+			unsigned char vmitap_values[sizeof(*vmitap_trigger_here.vmitap_args) + !(n)]   \
+				__aligned(__alignof__(*vmitap_trigger_here.vmitap_args));              \
+			asm_inline volatile(VMITAP_SITE_ENTRY_("%c0") : : "i"(&vmitap_trigger_here));  \
+			VMITAP_EACH_##n(VMITAP_COPY_, __VA_ARGS__)                                     \
+			vmitap_fire(&vmitap_trigger_here.site, vmitap_values);                         \
+		}                                                                                      \
+	} while (0)
+
+#endif /* VMITAP_KERNEL_TRIGGER_H */

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "catalog.h"
+
+#include <linux/align.h>
+#include <linux/module.h>
+#include <linux/string.h>
+
+#include "log.h"
+#include "registry.h"
+
+struct writer {
+	u8 *base;
+	u64 size, at;
+	bool full;
+};
+
+/* A message with its body and tail, padded to 8 bytes. What does not fit is left out; there is room for LISTED. */
+static void put(struct writer *writer, u32 type, const void *body, u32 body_size, const void *tail, u32 tail_size)
+{
+	struct vmitap_message header = { .type = type, .size = sizeof(header) + body_size + tail_size };
+	const u64 reserved = type == VMITAP_LISTED ? 0 : sizeof(header);
+	u8 *at = writer->base + writer->at;
+
+	if (ALIGN(header.size, 8) + reserved > writer->size - writer->at) {
+		writer->full = true;
+		return;
+	}
+	memcpy(at, &header, sizeof(header));
+	memcpy(at + sizeof(header), body, body_size);
+	memcpy(at + sizeof(header) + body_size, tail, tail_size);
+	memset(at + header.size, 0, ALIGN(header.size, 8) - header.size);
+	writer->at += ALIGN(header.size, 8);
+}
+
+/* The text stands behind the site and the pointer that carries the types (site.h). */
+static const char *text_behind(const struct vmitap_kernel_site *site)
+{
+	return (const char *)(site + 1) + sizeof(void *);
+}
+
+static void put_site(struct writer *writer, const struct vmitap_kernel_site *site)
+{
+	const bool trigger = site->kind == VMITAP_KERNEL_TRIGGER;
+	const struct vmitap_site wire = {
+		.id = site->id,
+		.module = site->origin->wire.id,
+		.address = (uintptr_t)site,
+		.variable = (uintptr_t)site->variable,
+		.size = site->size,
+		.line = site->line,
+		.arguments = trigger				       ? site->arguments :
+			     site->kind == VMITAP_KERNEL_MARK_PER_CPU ? VMITAP_SITE_PER_CPU :
+									 0,
+	};
+
+	/* Its last NUL ends the text, and no argument. */
+	put(writer, trigger ? VMITAP_TRIGGER_SITE : VMITAP_MARK_SITE, &wire, sizeof(wire), text_behind(site),
+	    site->text_size - (trigger && site->arguments > 0));
+}
+
+void vmitap_catalog_write(struct vmitap_channel *channel)
+{
+	struct vmitap_directory *directory = channel->directory;
+	struct writer writer = { .base = channel->catalog.address,
+				 .size = (u64)channel->catalog.count * VMITAP_PAGE_SIZE };
+	const struct vmitap_origin *origin;
+	const struct vmitap_kernel_site *site;
+
+	/* A seqlock: odd while we write. */
+	vmitap_store_relaxed(&directory->catalog_version, directory->catalog_version + 1);
+	vmitap_write_fence();
+	list_for_each_entry(origin, &vmitap_origins, list)
+		put(&writer, VMITAP_MODULE, &origin->wire, sizeof(origin->wire), origin->module->name,
+		    strlen(origin->module->name));
+	vmitap_for_each_site(origin, site)
+		put_site(&writer, site);
+	put(&writer, VMITAP_LISTED, NULL, 0, NULL, 0);
+	directory->catalog_size = writer.at;
+	vmitap_write_fence();
+	vmitap_store_relaxed(&directory->catalog_version, directory->catalog_version + 1);
+	if (writer.full)
+		vmitap_warn("the catalog is full: some triggers and marks are not seen; give more catalog_pages\n");
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The hot path: an armed trigger fires. Any context, NMI included: no lock, no allocation, no sleep.
+ * Preemption is off throughout, which keeps the vCPU's ring ours, and plan and rings alive (RCU).
+ */
+#include <linux/export.h>
+#include <linux/hardirq.h>
+#include <linux/preempt.h>
+#include <linux/smp.h>
+#include <linux/timekeeping.h>
+#include <xen/interface/sched.h>
+
+#include <asm/msr.h>
+#include <asm/xen/hypercall.h>
+
+#include "inline_fetch.h"
+#include "plan.h"
+#include "rings.h"
+#include "vmitap/site.h"
+#include "vmitap/ring_sync.h"
+
+#define SPINS 1000
+
+static bool wanted(struct vmitap_kernel_site *site, const struct vmitap_plan *plan)
+{
+	return plan->sample <= 1 || (u32)(atomic_inc_return(&site->passed) - 1) % plan->sample == 0;
+}
+
+/* SYNC: until the host answered, or is gone, or it takes too long. Other domains have the processor meanwhile. */
+static void wait_for_host(const struct vmitap_channel *channel, struct vmitap_producer *producer, u64 ticket,
+			  u32 timeout_us)
+{
+	const u64 deadline = ktime_get_mono_fast_ns() + (u64)timeout_us * NSEC_PER_USEC;
+	unsigned int spin;
+	u32 was;
+
+	for (spin = 0; spin < SPINS; spin++) {
+		if (vmitap_sync_answered(producer, ticket))
+			return;
+		vmitap_cpu_relax();
+	}
+	was = vmitap_sync_park(producer);
+	while (!vmitap_sync_answered(producer, ticket) && vmitap_channel_present(channel) &&
+	       ktime_get_mono_fast_ns() < deadline)
+		HYPERVISOR_sched_op(SCHEDOP_yield, NULL);
+	vmitap_sync_unpark(producer, was);
+	if (!vmitap_sync_answered(producer, ticket))
+		vmitap_sync_abandon(producer, ticket);
+}
+
+static void fire(const struct vmitap_rings *rings, struct vmitap_producer *producer, const struct vmitap_plan *plan,
+		 const void *args, u64 ticks)
+{
+	struct vmitap_record record;
+	u64 ticket;
+	u8 flags = 0;
+
+	if (!vmitap_reserve(producer, &record, plan->payload_size))
+		return;
+	if (plan->args_size)
+		vmitap_write(&record, args, plan->args_size);
+	if (plan->fetch_count) {
+		vmitap_inline_fetch(plan, args, &record);
+		flags |= VMITAP_RECORD_INLINE;
+	}
+	/* An NMI may have interrupted what the host needs to answer. */
+	if ((plan->flags & VMITAP_ARM_SYNC) && !in_nmi() && vmitap_sync_possible(&record))
+		flags |= VMITAP_RECORD_SYNC;
+	ticket = vmitap_sync_ticket(&record);
+	vmitap_publish(&record, plan->trigger, flags, ticks);
+	/* The host looks again before it sleeps for long, so only who waits for it pays for a fence. */
+	if (vmitap_announce(producer, flags & VMITAP_RECORD_SYNC))
+		vmitap_channel_notify(rings->channel);
+	if (flags & VMITAP_RECORD_SYNC)
+		wait_for_host(rings->channel, producer, ticket, plan->sync_timeout_us);
+}
+
+void vmitap_fire(struct vmitap_kernel_site *site, const void *args)
+{
+	const u64 ticks = rdtsc();
+	const struct vmitap_plan *plan;
+	struct vmitap_rings *rings;
+
+	preempt_disable_notrace();
+	/* With vmitap_plan_install() and _remove() (plan.c), vmitap_rings_open() and _close() (rings.c). */
+	plan = rcu_dereference_sched(site->plan);
+	rings = rcu_dereference_sched(vmitap_rings_current);
+	if (plan && rings && wanted(site, plan))
+		fire(rings, &rings->ring[raw_smp_processor_id()].producer, plan, args, ticks);
+	preempt_enable_notrace();
+}
+EXPORT_SYMBOL_GPL(vmitap_fire);

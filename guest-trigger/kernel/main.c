@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-2.0
+/* vmitap.ko: offers the triggers and marks of this domain's kernel modules to a vmitap in dom0. */
+#include <linux/module.h>
+#include <xen/xen.h>
+
+#include "image.h"
+#include "log.h"
+#include "registry.h"
+#include "state.h"
+
+static int __init vmitap_init(void)
+{
+	int error;
+
+	if (!xen_domain() || xen_initial_domain()) {
+		vmitap_err("this is no domU of a Xen host\n");
+		return -ENODEV;
+	}
+	vmitap_image_find();
+	error = vmitap_state_start();
+	if (error)
+		return error;
+	error = vmitap_registry_start();
+	if (error)
+		vmitap_state_stop();
+	return error;
+}
+
+static void __exit vmitap_exit(void)
+{
+	/* Whoever holds sites holds us, so there are none any more. */
+	vmitap_registry_stop();
+	vmitap_state_stop();
+}
+
+module_init(vmitap_init);
+module_exit(vmitap_exit);
+MODULE_DESCRIPTION("vmitap: this domain's marked variables and triggers, for dom0");
+MODULE_LICENSE("GPL");

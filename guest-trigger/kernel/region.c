@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "region.h"
+
+#include <linux/gfp.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
+#include <xen/page.h>
+
+/* Pages one by one and not of a larger order: each goes when dom0 has let go of it. */
+static int furnish(struct vmitap_region *region, unsigned int count, enum vmitap_writer writer)
+{
+	region->pages = kvcalloc(count, sizeof(*region->pages), GFP_KERNEL);
+	region->grefs = kvcalloc(count, sizeof(*region->grefs), GFP_KERNEL);
+	if (!region->pages || !region->grefs)
+		return -ENOMEM;
+	while (region->count < count) {
+		struct page *page = alloc_page(GFP_KERNEL | __GFP_ZERO);
+		int gref;
+
+		if (!page)
+			return -ENOMEM;
+		gref = gnttab_grant_foreign_access(0, xen_page_to_gfn(page), writer == VMITAP_GUEST_WRITES);
+		if (gref < 0) {
+			__free_page(page);
+			return gref;
+		}
+		region->pages[region->count] = page;
+		region->grefs[region->count++] = gref;
+	}
+	region->address = vmap(region->pages, count, VM_MAP,
+			       writer == VMITAP_GUEST_WRITES ? PAGE_KERNEL : PAGE_KERNEL_RO);
+	return region->address ? 0 : -ENOMEM;
+}
+
+int vmitap_region_open(struct vmitap_region *region, unsigned int count, enum vmitap_writer writer)
+{
+	int error;
+
+	memset(region, 0, sizeof(*region));
+	error = furnish(region, count, writer);
+	if (error)
+		vmitap_region_close(region);
+	return error;
+}
+
+void vmitap_region_close(struct vmitap_region *region)
+{
+	unsigned int i;
+
+	if (region->address)
+		vunmap(region->address);
+	for (i = 0; i < region->count; i++)
+		gnttab_end_foreign_access(region->grefs[i], region->pages[i]);
+	kvfree(region->grefs);
+	kvfree(region->pages);
+	memset(region, 0, sizeof(*region));
+}
