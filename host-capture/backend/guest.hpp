@@ -143,9 +143,11 @@ class Guest {
   virtual void read(std::span<ReadRequest> requests) noexcept = 0;
   // The same for the control thread, in large pieces: the kernel's types and symbols.
   virtual void read_image(std::span<ReadRequest> requests) noexcept;
-  // True if reads in a pause are quicker for having been made once right before it: where pages have to
-  // be found and mapped.
+  // True where pages have to be found and mapped: then what a pause is to read is read once before it, after
+  // rehearse(), so that the same reads in the same order are mere copies in the pause. From the snapshot
+  // thread.
   [[nodiscard]] virtual bool reads_ahead() const noexcept { return false; }
+  virtual void rehearse() noexcept {}
   // False once the guest ended or became another program: what was read since may be another's bytes, so
   // ask after reading. From the snapshot thread.
   [[nodiscard]] virtual bool alive() const noexcept = 0;

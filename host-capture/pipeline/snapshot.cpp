@@ -78,7 +78,7 @@ void Snapshotter::take_sync(Batch& batch, std::uint32_t index) {
     begin(batch, i);
     any = true;
   }
-  if (any) read_all(batch, *guest.guest);
+  if (any && ask(batch)) read_all(batch, *guest.guest);
   const std::uint64_t now = guest.guest->ticks();
   for (Shot& shot : batch.shots) {
     const Event& event = batch.events[shot.event];
@@ -116,6 +116,8 @@ void Snapshotter::take_paused(Batch& batch, std::uint32_t index) {
     add(counters_.over_budget, records);
     return fall_back(batch, index, Facts::OVER_BUDGET);
   }
+  ask(batch);
+  if (guest.guest->reads_ahead()) rehearse(batch, *guest.guest);
   const std::lock_guard window_open(window_);
   const auto start = PauseBudget::Clock::now();
   auto pause = backend::PauseGuard::pause(*guest.guest);
@@ -173,7 +175,7 @@ void Snapshotter::take_live(Batch& batch, std::uint32_t index) {
     any = true;
   }
   if (!any) return;
-  read_all(batch, *guests_[index].guest);
+  if (ask(batch)) read_all(batch, *guests_[index].guest);
   const std::uint64_t now = guests_[index].guest->ticks();
   for (const Reading& reading : readings_) batch.shots[reading.shot].taken_ticks = now;
   finish(batch, *guests_[index].guest);
@@ -217,35 +219,52 @@ void Snapshotter::follow(Reading& reading, std::uint64_t pointer) {
   ++reading.hop;
 }
 
-// Level by level: all pointers of one depth in one batch, then the values.
-void Snapshotter::read_all(Batch& batch, backend::Guest& guest) {
-  for (bool more = true; more;) {
-    more = false;
-    requests_.clear();
-    requested_.clear();
-    for (std::uint32_t i = 0; i < readings_.size(); ++i) {
-      Reading& reading = readings_[i];
-      if (reading.failure || reading.same_as != i || reading.hop > reading.fetch->hops) continue;
-      const bool value = reading.hop == reading.fetch->hops;
-      const auto into = value ? std::span(batch.values).subspan(reading.into, reading.fetch->size)
-                              : std::as_writable_bytes(std::span(&reading.pointer, 1));
-      requests_.push_back({.from = GuestVirt{reading.address}, .into = into});
-      requested_.push_back(i);
-    }
-    if (requests_.empty()) break;
-    guest.read(requests_);
-    for (std::size_t i = 0; i < requests_.size(); ++i) {
-      Reading& reading = readings_[requested_[i]];
-      if (requests_[i].status != backend::ReadStatus::ok) {
-        reading.failure = Failure{.reason = Unread::UNREADABLE, .address = reading.address};
-      } else if (reading.hop < reading.fetch->hops) {
-        follow(reading, reading.pointer);
-        more = true;
-      } else {
-        ++reading.hop;
-      }
+// Puts together what is to be read next: all pointers of one depth, and the values that they lead to. False
+// if nothing is left.
+bool Snapshotter::ask(Batch& batch) {
+  requests_.clear();
+  requested_.clear();
+  for (std::uint32_t i = 0; i < readings_.size(); ++i) {
+    Reading& reading = readings_[i];
+    if (reading.failure || reading.same_as != i || reading.hop > reading.fetch->hops) continue;
+    const bool value = reading.hop == reading.fetch->hops;
+    const auto into = value ? std::span(batch.values).subspan(reading.into, reading.fetch->size)
+                            : std::as_writable_bytes(std::span(&reading.pointer, 1));
+    requests_.push_back({.from = GuestVirt{reading.address}, .into = into});
+    requested_.push_back(i);
+  }
+  return !requests_.empty();
+}
+
+// Takes what was read. True if pointers came that lead on.
+bool Snapshotter::answer() {
+  bool more = false;
+  for (std::size_t i = 0; i < requests_.size(); ++i) {
+    Reading& reading = readings_[requested_[i]];
+    if (requests_[i].status != backend::ReadStatus::ok) {
+      reading.failure = Failure{.reason = Unread::UNREADABLE, .address = reading.address};
+    } else if (reading.hop < reading.fetch->hops) {
+      follow(reading, reading.pointer);
+      more = true;
+    } else {
+      ++reading.hop;
     }
   }
+  return more;
+}
+
+// Level by level. The first was asked for before.
+void Snapshotter::read_all(Batch& batch, backend::Guest& guest) {
+  for (bool more = !requests_.empty(); more; more = answer() && ask(batch)) guest.read(requests_);
+}
+
+// Right before a pause: the guest finds the pages, so that the pause need not.
+void Snapshotter::rehearse(Batch& batch, backend::Guest& guest) {
+  unread_ = readings_;
+  guest.rehearse();
+  read_all(batch, guest);
+  readings_ = unread_;
+  ask(batch);
 }
 
 // After the window: failures are noted, shared values handed out.

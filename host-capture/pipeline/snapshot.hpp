@@ -60,7 +60,10 @@ class Snapshotter {
   void take_inline(Batch& batch);
   void begin(Batch& batch, std::uint32_t shot);
   static void follow(Reading& reading, std::uint64_t pointer);
+  bool ask(Batch& batch);
+  bool answer();
   void read_all(Batch& batch, backend::Guest& guest);
+  void rehearse(Batch& batch, backend::Guest& guest);
   void finish(Batch& batch, const backend::Guest& guest);
   void forget();
 
@@ -71,6 +74,7 @@ class Snapshotter {
   std::unordered_map<const vmitap_fetch*, std::uint32_t> first_of_;  // static values: their first reading
   std::vector<backend::ReadRequest> requests_;
   std::vector<std::uint32_t> requested_;
+  std::vector<Reading> unread_;  // readings_ as they were before a rehearsal
 };
 
 }  // namespace vmitap::pipeline

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+#include "backend/xen/capture_lock.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+
+#include "backend/xen/pause_ledger.hpp"
+
+namespace vmitap::backend::xen {
+namespace {
+
+std::string path_of(DomId domain, const std::string& channel) {
+  return fmt::format("{}/captured-{}-{}", kLedgerDirectory, domain.value, channel);
+}
+
+}  // namespace
+
+Result<CaptureLock> CaptureLock::take(DomId domain, const std::string& channel) {
+  std::string path = path_of(domain, channel);
+  ::mkdir(kLedgerDirectory, 0700);
+  Fd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!file) return fail({.code = Errc::io, .operation = "open", .subject = path, .sys = errno});
+  if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0)
+    return fail({.code = Errc::already_captured, .number = captured_by(domain, channel)});
+  const std::string pid = fmt::format("{}\n", ::getpid());
+  if (::ftruncate(file.get(), 0) != 0 || ::write(file.get(), pid.data(), pid.size()) < 0)
+    return fail({.code = Errc::io, .operation = "write", .subject = path, .sys = errno});
+  return CaptureLock(std::move(file), std::move(path));
+}
+
+CaptureLock::~CaptureLock() {
+  if (file_) ::unlink(path_.c_str());
+}
+
+pid_t captured_by(DomId domain, const std::string& channel) {
+  const Fd file(::open(path_of(domain, channel).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (!file || ::flock(file.get(), LOCK_SH | LOCK_NB) == 0) return 0;
+  std::array<char, 16> text{};
+  if (::read(file.get(), text.data(), text.size() - 1) <= 0) return 0;
+  return static_cast<pid_t>(std::strtol(text.data(), nullptr, 10));
+}
+
+}  // namespace vmitap::backend::xen

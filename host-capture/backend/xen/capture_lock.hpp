@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+// Tells other vmitaps on this host who captures a channel. Not what keeps them away: that is the event
+// channel, which Xen lets only one bind.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+
+#include "base/handle.hpp"
+#include "base/ids.hpp"
+#include "base/result.hpp"
+
+namespace vmitap::backend::xen {
+
+// Held as long as it lives, or as the process does.
+class CaptureLock {
+ public:
+  CaptureLock() = default;
+  static Result<CaptureLock> take(DomId domain, const std::string& channel);
+  CaptureLock(CaptureLock&&) = default;
+  CaptureLock& operator=(CaptureLock&&) = default;
+  ~CaptureLock();
+
+ private:
+  CaptureLock(Fd file, std::string path) : file_(std::move(file)), path_(std::move(path)) {}
+  Fd file_;
+  std::string path_;
+};
+
+// PID of who holds it, 0 if nobody does.
+pid_t captured_by(DomId domain, const std::string& channel);
+
+}  // namespace vmitap::backend::xen

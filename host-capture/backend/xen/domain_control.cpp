@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: MIT
+#include "backend/xen/domain_control.hpp"
+
+#include <fcntl.h>
+#include <sys/ioctl.h>
+
+#include <cstdint>
+extern "C" {
+#include <xenctrl.h>  // first of Xen's: the others lean on it
+// clang-format off
+#include <xen/platform.h>
+#include <xen/sys/privcmd.h>
+// clang-format on
+}
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <new>
+
+namespace vmitap::backend::xen {
+namespace {
+
+constexpr unsigned kDomainsAtOnce = 256;
+
+const char* words(unsigned shutdown_reason) {
+  switch (shutdown_reason) {
+    case SHUTDOWN_poweroff:
+      return "powered off";
+    case SHUTDOWN_reboot:
+      return "rebooted";
+    case SHUTDOWN_suspend:
+      return "was saved or migrated away";
+    case SHUTDOWN_crash:
+    case SHUTDOWN_watchdog:
+      return "crashed";
+    case SHUTDOWN_soft_reset:
+      return "was reset";
+    default:
+      return "shut down";
+  }
+}
+
+DomainInfo info_of(const xc_dominfo_t& from) {
+  DomainInfo info{.id = {static_cast<std::uint16_t>(from.domid)},
+                  .hvm = from.hvm != 0,
+                  .paused = from.paused != 0,
+                  .gone = from.dying != 0 || from.shutdown != 0 || from.crashed != 0,
+                  .end = {},
+                  .vcpus = from.max_vcpu_id + 1};
+  std::copy_n(from.handle, info.uuid.size(), info.uuid.begin());
+  if (from.crashed != 0) {
+    info.end = "crashed";
+  } else if (from.shutdown != 0) {
+    info.end = words(from.shutdown_reason);
+  } else if (from.dying != 0) {
+    info.end = "was destroyed";
+  }
+  return info;
+}
+
+}  // namespace
+
+Result<DomainControl> DomainControl::open() {
+  Handle handle(xc_interface_open(nullptr, nullptr, 0));
+  if (!handle) {
+    const bool denied = errno == EACCES || errno == EPERM;
+    return fail({.code = denied ? Errc::access_denied : Errc::unsupported,
+                 .operation = "xc_interface_open",
+                 .subject = "reaching Xen domains from here",
+                 .sys = errno,
+                 .hint = denied ? "run vmitap as root" : "run vmitap in dom0 of a Xen host"});
+  }
+  return DomainControl(std::move(handle));
+}
+
+Result<std::vector<DomainInfo>> DomainControl::domains() const {
+  std::vector<DomainInfo> all;
+  auto some = std::make_unique<std::array<xc_dominfo_t, kDomainsAtOnce>>();
+  for (std::uint32_t first = 1;;) {
+    const int count = xc_domain_getinfo(handle_.get(), first, kDomainsAtOnce, some->data());
+    if (count < 0)
+      return fail({.code = errno == EPERM ? Errc::access_denied : Errc::system,
+                   .operation = "xc_domain_getinfo",
+                   .sys = errno});
+    for (int i = 0; i < count; ++i) all.push_back(info_of((*some)[static_cast<std::size_t>(i)]));
+    if (static_cast<unsigned>(count) < kDomainsAtOnce) return all;
+    first = all.back().id.value + 1u;
+  }
+}
+
+std::optional<DomainInfo> DomainControl::domain(DomId id) const {
+  xc_dominfo_t info;
+  // Gives the next one where this one is not.
+  if (xc_domain_getinfo(handle_.get(), id.value, 1, &info) != 1 || info.domid != id.value)
+    return std::nullopt;
+  return info_of(info);
+}
+
+void PauseCall::prepare(DomId domain, Kind kind) noexcept {
+  static_assert(sizeof(Entry) == sizeof(multicall_entry_t));
+  static_assert(sizeof domctl_ >= sizeof(xen_domctl_t));
+  domctl_ = {};
+  auto* const order = new (domctl_.data()) xen_domctl_t{};
+  order->cmd = kind == Kind::pause ? XEN_DOMCTL_pausedomain : XEN_DOMCTL_unpausedomain;
+  order->interface_version = XEN_DOMCTL_INTERFACE_VERSION;
+  order->domain = domain.value;
+  entry_ = {.op = __HYPERVISOR_domctl, .result = kNotMade, .args = {}};
+  entry_.args[0] = reinterpret_cast<std::uintptr_t>(order);
+}
+
+void PauseCall::rearm() noexcept {
+  std::atomic_ref(entry_.result).store(kNotMade, std::memory_order_release);
+}
+
+int PauseCall::make(int privcmd) noexcept {
+  privcmd_hypercall call{.op = __HYPERVISOR_multicall,
+                         .arg = {reinterpret_cast<std::uintptr_t>(&entry_), 1, 0, 0, 0}};
+  // Xen reads and writes this memory itself: a page that the kernel is just moving is tried again.
+  int tries = 3;
+  while (::ioctl(privcmd, IOCTL_PRIVCMD_HYPERCALL, &call) != 0) {
+    if (errno != EFAULT || made() || --tries == 0) return errno;
+  }
+  const auto result =
+      static_cast<std::int64_t>(std::atomic_ref(entry_.result).load(std::memory_order_acquire));
+  return result == 0 ? 0 : made() ? static_cast<int>(-result) : EIO;
+}
+
+bool PauseCall::done() const noexcept {
+  return std::atomic_ref(const_cast<std::uint64_t&>(entry_.result)).load(std::memory_order_acquire) == 0;
+}
+
+bool PauseCall::made() const noexcept {
+  return std::atomic_ref(const_cast<std::uint64_t&>(entry_.result)).load(std::memory_order_acquire) !=
+         kNotMade;
+}
+
+Result<int> open_privcmd() {
+  const int fd = ::open("/dev/xen/privcmd", O_RDWR | O_CLOEXEC);
+  if (fd >= 0) return fd;
+  return fail({.code = errno == EACCES || errno == EPERM ? Errc::access_denied : Errc::unsupported,
+               .operation = "open",
+               .subject = "/dev/xen/privcmd",
+               .sys = errno,
+               .hint = "run vmitap as root in dom0, with the module xen-privcmd loaded"});
+}
+
+Result<std::uint64_t> system_time(int privcmd) {
+  // The one call that tells it without a side effect: idle times of no CPU, and when they were taken.
+  xen_platform_op_t order{};
+  order.cmd = XENPF_getidletime;
+  order.interface_version = XENPF_INTERFACE_VERSION;
+  privcmd_hypercall call{.op = __HYPERVISOR_platform_op,
+                         .arg = {reinterpret_cast<std::uintptr_t>(&order), 0, 0, 0, 0}};
+  const int result = ::ioctl(privcmd, IOCTL_PRIVCMD_HYPERCALL, &call);
+  if (result != 0)
+    return fail({.code = Errc::system,
+                 .operation = "XENPF_getidletime",
+                 .subject = "Xen's system time",
+                 .sys = result < 0 ? errno : EIO});
+  return order.u.getidletime.now;
+}
+
+}  // namespace vmitap::backend::xen

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+#include "backend/xen/frame_cache.hpp"
+
+#include <sys/mman.h>
+
+#include <cerrno>
+#include <new>
+
+namespace vmitap::backend::xen {
+
+Result<FrameCache> FrameCache::open(DomId domain) {
+  Handle handle(xenforeignmemory_open(nullptr, 0));
+  if (handle) return FrameCache(std::move(handle), domain);
+  return fail({.code = errno == EACCES || errno == EPERM ? Errc::access_denied : Errc::unsupported,
+               .operation = "xenforeignmemory_open",
+               .subject = "mapping a domain's memory",
+               .sys = errno,
+               .hint = "run vmitap as root in dom0, with the module xen-privcmd loaded"});
+}
+
+FrameCache::~FrameCache() {
+  for (const auto& [frame, mapped] : frames_)
+    xenforeignmemory_unmap(handle_.get(), const_cast<std::byte*>(mapped.at), 1);
+}
+
+const std::byte* FrameCache::get(Frame frame) noexcept {
+  if (const auto known = frames_.find(frame.value); known != frames_.end()) {
+    known->second.last_used = turn_;
+    return known->second.at;
+  }
+  const xen_pfn_t number = frame.value;
+  int error = 0;
+  void* const at = xenforeignmemory_map(handle_.get(), domain_.value, PROT_READ, 1, &number, &error);
+  if (at == nullptr) return nullptr;
+  if (error != 0) {
+    xenforeignmemory_unmap(handle_.get(), at, 1);
+    return nullptr;
+  }
+  try {
+    frames_.emplace(frame.value, Mapped{static_cast<const std::byte*>(at), turn_});
+  } catch (const std::bad_alloc&) {
+    xenforeignmemory_unmap(handle_.get(), at, 1);
+    return nullptr;
+  }
+  return static_cast<const std::byte*>(at);
+}
+
+void FrameCache::turn(bool old) noexcept {
+  if (old || frames_.size() > kMany) {
+    std::erase_if(frames_, [&](const auto& entry) {
+      if (entry.second.last_used == turn_) return false;
+      xenforeignmemory_unmap(handle_.get(), const_cast<std::byte*>(entry.second.at), 1);
+      return true;
+    });
+  }
+  ++turn_;
+}
+
+}  // namespace vmitap::backend::xen

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+#include "backend/xen/memory.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+
+namespace vmitap::backend::xen {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kOld = 10s;
+
+}  // namespace
+
+// The page that holds the address, found once in a rehearsal; nullptr if there is none.
+const Memory::Page* Memory::page(std::uint64_t address) noexcept {
+  const std::uint64_t number = address / kPageSize;
+  if (const auto known = pages_.find(number); known != pages_.end())
+    return known->second.at == nullptr ? nullptr : &known->second;
+  const auto tables = [&](Frame frame) { return reinterpret_cast<const std::uint64_t*>(frames_.get(frame)); };
+  const auto found = walk(space_, GuestVirt{address}, tables);
+  const std::byte* const at = found ? frames_.get(found->frame) : nullptr;
+  try {
+    const Page& made = pages_.emplace(number, Page{at, found ? found->trail : Trail{}}).first->second;
+    return at == nullptr ? nullptr : &made;
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
+}
+
+ReadStatus Memory::copy(const ReadRequest& request) noexcept {
+  std::uint64_t from = request.from.value;
+  for (std::span<std::byte> into = request.into; !into.empty();) {
+    const std::size_t offset = from % kPageSize;
+    const std::size_t size = std::min<std::size_t>(into.size(), kPageSize - offset);
+    const Page* const found = page(from);
+    if (found == nullptr) return ReadStatus::unreadable;
+    std::memcpy(into.data(), found->at + offset, size);
+    into = into.subspan(size);
+    from += size;
+  }
+  return ReadStatus::ok;
+}
+
+void Memory::rehearse() noexcept {
+  pages_.clear();
+  rehearsed_.clear();
+  next_ = 0;
+  const auto now = Clock::now();
+  const bool old = now - turned_ > kOld;
+  if (old) turned_ = now;
+  frames_.turn(old);
+}
+
+void Memory::read(std::span<ReadRequest> requests) noexcept {
+  rehearse();
+  for (ReadRequest& request : requests) request.status = copy(request);
+}
+
+void Memory::read_aside(std::span<ReadRequest> requests) noexcept {
+  for (ReadRequest& request : requests) {
+    request.status = copy(request);
+    const std::uint64_t from = request.from.value;
+    const bool whole =
+        request.status == ReadStatus::ok && from % kPageSize + request.into.size() <= kPageSize;
+    const Page* const found = whole && !request.into.empty() ? page(from) : nullptr;
+    try {
+      rehearsed_.push_back(
+          {from, request.into.size(), found == nullptr ? nullptr : found->at + from % kPageSize});
+    } catch (const std::bad_alloc&) {
+      return;  // the pause looks it up for itself
+    }
+  }
+}
+
+void Memory::read_in_pause(std::span<ReadRequest> requests) noexcept {
+  for (ReadRequest& request : requests) {
+    // The rehearsal had the same reads in the same order, unless a pointer has changed since.
+    if (next_ < rehearsed_.size()) {
+      const Rehearsed& known = rehearsed_[next_++];
+      if (known.from == request.from.value && known.size == request.into.size() && known.at != nullptr) {
+        std::memcpy(request.into.data(), known.at, known.size);
+        request.status = ReadStatus::ok;
+        continue;
+      }
+    }
+    request.status = copy(request);
+  }
+}
+
+bool Memory::pages_stood_still() const noexcept {
+  return std::ranges::all_of(pages_, [](const auto& entry) { return entry.second.trail.still_true(); });
+}
+
+}  // namespace vmitap::backend::xen

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+// Reads a domain's virtual memory through mapped frames. Inside a pause nothing is looked up: the reads are
+// made once right before it (aside), which finds and maps the pages; in it the same reads, in the same order,
+// are copies; after it the page tables are asked whether all pages still stand where they stood before.
+#pragma once
+
+#include <chrono>
+#include <span>
+#include <unordered_map>
+#include <vector>
+
+#include "backend/guest.hpp"
+#include "backend/xen/frame_cache.hpp"
+#include "backend/xen/page_walk.hpp"
+
+namespace vmitap::backend::xen {
+
+// One thread at a time.
+class Memory {
+ public:
+  Memory(FrameCache frames, AddressSpace space) : frames_(std::move(frames)), space_(space) {}
+
+  // Looks every page up anew.
+  void read(std::span<ReadRequest> requests) noexcept;
+
+  // Begins a new rehearsal: read_aside() calls add to it, read_in_pause() follows it from its start.
+  void rehearse() noexcept;
+  void read_aside(std::span<ReadRequest> requests) noexcept;
+  void start_pause() noexcept { next_ = 0; }
+  void read_in_pause(std::span<ReadRequest> requests) noexcept;
+  // After the pause: whether everything that was read in it stood where the rehearsal had found it, or was
+  // looked up in the pause itself.
+  [[nodiscard]] bool pages_stood_still() const noexcept;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  struct Page {
+    const std::byte* at;
+    Trail trail;
+  };
+  struct Rehearsed {
+    std::uint64_t from;
+    std::size_t size;
+    const std::byte* at;  // nullptr: it spans pages, or was not readable
+  };
+
+  const Page* page(std::uint64_t address) noexcept;
+  ReadStatus copy(const ReadRequest& request) noexcept;
+
+  FrameCache frames_;
+  AddressSpace space_;
+  std::unordered_map<std::uint64_t, Page> pages_;  // by page number, of this rehearsal
+  std::vector<Rehearsed> rehearsed_;
+  std::size_t next_ = 0;
+  Clock::time_point turned_ = Clock::now();
+};
+
+}  // namespace vmitap::backend::xen

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+#include "backend/xen/store.hpp"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <charconv>
+#include <cstdlib>
+#include <memory>
+
+namespace vmitap::backend::xen {
+namespace {
+
+struct Free {
+  void operator()(void* memory) const noexcept { std::free(memory); }  // NOLINT: the library's malloc
+};
+template <class T>
+using Freed = std::unique_ptr<T, Free>;
+
+}  // namespace
+
+Result<Store> Store::open() {
+  Handle handle(xs_open(0));
+  if (!handle) {
+    return fail({.code = Errc::unsupported,
+                 .operation = "xs_open",
+                 .subject = "reaching Xen domains from here",
+                 .sys = errno,
+                 .hint = "run vmitap as root in dom0 of a Xen host, with xenstored running"});
+  }
+  return Store(std::move(handle));
+}
+
+std::optional<std::string> Store::read(const std::string& path) const {
+  unsigned size = 0;
+  const Freed<void> value(xs_read(handle_.get(), XBT_NULL, path.c_str(), &size));
+  if (!value) return std::nullopt;
+  return std::string(static_cast<const char*>(value.get()), size);
+}
+
+std::optional<std::uint32_t> Store::read_number(const std::string& path) const {
+  const auto text = read(path);
+  if (!text) return std::nullopt;
+  std::uint32_t number = 0;
+  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), number);
+  if (error != std::errc{} || end != text->data() + text->size()) return std::nullopt;
+  return number;
+}
+
+std::vector<std::string> Store::list(const std::string& path) const {
+  unsigned count = 0;
+  const Freed<char*> entries(xs_directory(handle_.get(), XBT_NULL, path.c_str(), &count));
+  if (!entries) return {};
+  return {entries.get(), entries.get() + count};
+}
+
+Result<void> Store::watch(const std::string& path) {
+  if (xs_watch(handle_.get(), path.c_str(), "vmitap")) return {};
+  return fail({.code = Errc::system, .operation = "xs_watch", .subject = path, .sys = errno});
+}
+
+int Store::fd() const noexcept { return xs_fileno(handle_.get()); }
+
+bool Store::clear_watches() {
+  while (true) {
+    errno = 0;
+    const Freed<char*> fired(xs_check_watch(handle_.get()));
+    if (!fired) return errno == EAGAIN;
+  }
+}
+
+std::string home_of(DomId domain) { return fmt::format("/local/domain/{}", domain.value); }
+
+}  // namespace vmitap::backend::xen

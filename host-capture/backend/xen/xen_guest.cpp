@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: MIT
+#include "backend/xen/xen_guest.hpp"
+
+#include <fmt/format.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <utility>
+
+#include "backend/control_request.hpp"
+#include "vmitap/barrier.h"
+
+namespace vmitap::backend::xen {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kAnswerTime = 5s;  // a domain may not get a processor for a while
+// How long a store may take to leave a processor's store buffer, generously: what the host waits before its
+// last look at the rings. No barrier of this host reaches the processors of a guest.
+constexpr auto kStoreLeaves = 20us;
+
+Result<Memory> open_memory(DomId domain, const AddressSpace& space) {
+  auto frames = FrameCache::open(domain);
+  if (!frames) return fail(std::move(frames.error()));
+  return Memory(std::move(*frames), space);
+}
+
+AddressSpace space_of(const Directory& directory) {
+  return {.root = Frame{directory.header().page_table_root / kPageSize},
+          .levels = (directory.header().flags & VMITAP_DIRECTORY_PAE5) != 0 ? 5 : 4};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Guest>> XenGuest::open(std::string_view name) {
+  // The guardian first: it must not hold what is opened later.
+  auto ledger = PauseLedger::get();
+  if (!ledger) return fail(std::move(ledger.error()));
+  auto store = Store::open();
+  if (!store) return fail(std::move(store.error()));
+  auto control = DomainControl::open();
+  if (!control) return fail(std::move(control.error()));
+  auto found = find_guest(*store, *control, name);
+  if (!found) return fail(std::move(found.error()));
+  std::unique_ptr<XenGuest> guest(
+      new XenGuest(std::move(*store), std::move(*control), std::move(*found), **ledger));
+  const Found& it = guest->found_;
+  for (const std::string& path :
+       {std::string("@releaseDomain"), Advertisement::path(it.domain.id, it.advertised.channel)})
+    if (auto watched = guest->store_.watch(path); !watched) return fail(std::move(watched.error()));
+  guest->news_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  guest->events_.reset(::epoll_create1(EPOLL_CLOEXEC));
+  for (const int fd : {guest->news_.get(), guest->store_.fd()}) {
+    epoll_event event{.events = EPOLLIN, .data = {.fd = fd}};
+    if (::epoll_ctl(guest->events_.get(), EPOLL_CTL_ADD, fd, &event) != 0)
+      return fail(
+          {.code = Errc::system, .operation = "epoll_ctl", .subject = std::string(name), .sys = errno});
+  }
+  return guest;
+}
+
+XenGuest::~XenGuest() {
+  if (line_) ledger_.leave(*line_);
+}
+
+Result<GuestCatalog> XenGuest::list() {
+  auto grants = Grants::open(found_.domain.id);
+  if (!grants) return fail(std::move(grants.error()));
+  auto directory = Directory::read(*grants, found_.advertised.directory);
+  if (!directory) return fail(std::move(directory.error()));
+  catalog_seen_.store(directory->catalog_version());
+  auto catalog = read_catalog(*grants, *directory);
+  if (!catalog) return catalog;
+  if (found_.advertised.channel == VMITAP_XENSTORE_KERNEL) catalog->kernel = directory->kernel();
+  if (!image_) {
+    auto memory = open_memory(found_.domain.id, space_of(*directory));
+    if (!memory) return fail(std::move(memory.error()));
+    image_.emplace(std::move(*memory));
+  }
+  return catalog;
+}
+
+Result<void> XenGuest::attach() {
+  if (channel_) return {};
+  auto channel = AttachedChannel::attach(found_.domain.id, found_.advertised);
+  if (!channel) {
+    if (channel.error().code == Errc::already_captured) channel.error().subject = found_.identity.address;
+    return fail(std::move(channel.error()));
+  }
+  auto clock = GuestClock::make((*channel)->directory(), ledger_.privcmd());
+  if (!clock) return fail(std::move(clock.error()));
+  auto memory = open_memory(found_.domain.id, space_of((*channel)->directory()));
+  if (!memory) return fail(std::move(memory.error()));
+  auto line = ledger_.enter(found_.domain.id, found_.domain.uuid);
+  if (!line) return fail(std::move(line.error()));
+  line_.emplace(*line);
+  snapshot_.emplace(std::move(*memory));
+  clock_ = std::move(*clock);
+  channel_ = std::move(*channel);
+  return {};
+}
+
+Result<void> XenGuest::ask(std::uint32_t type, const std::string& body) {
+  if (gone_.load(std::memory_order_acquire) || !channel_)
+    return fail({.code = Errc::guest_gone, .subject = found_.identity.address});
+  const std::lock_guard lock(conversation_);
+  return channel_->ask(type, body, found_.identity.address, kAnswerTime);
+}
+
+Result<void> XenGuest::arm(const ArmRequest& request) {
+  if (request.inline_fetches.size() > VMITAP_FETCH_MAX)
+    return fail({.code = Errc::too_large, .subject = "values taken inline", .number = VMITAP_FETCH_MAX});
+  return ask(VMITAP_ARM, arm_body(request));
+}
+
+Result<void> XenGuest::disarm(TriggerId trigger) { return ask(VMITAP_DISARM, disarm_body(trigger)); }
+
+ClockMap XenGuest::clock() const {
+  ledger_.look_after_guardian();
+  return clock_ ? clock_->map() : ClockMap{};
+}
+
+void XenGuest::clear_doorbell() {
+  if (!channel_) return;
+  channel_->events().clear();
+  if (channel_->directory().catalog_version() != catalog_seen_.load()) ::eventfd_write(news_.get(), 1);
+}
+
+// Between "I sleep" and the last look: our store is made visible, and a store of the guest's that was on its
+// way gets the time to arrive.
+void XenGuest::fence() {
+  vmitap_fence();
+  const auto until = std::chrono::steady_clock::now() + kStoreLeaves;
+  while (std::chrono::steady_clock::now() < until) vmitap_cpu_relax();
+  vmitap_fence();
+}
+
+void XenGuest::wake(RingIndex) {
+  if (channel_) channel_->events().notify();
+}
+
+Guest::ControlEvent XenGuest::on_control() {
+  if (gone_.load(std::memory_order_acquire)) return ControlEvent::gone;
+  eventfd_t news = 0;
+  const bool changed = ::eventfd_read(news_.get(), &news) == 0;
+  {
+    const std::lock_guard lock(store_mutex_);
+    if (!store_.clear_watches())
+      ::epoll_ctl(events_.get(), EPOLL_CTL_DEL, store_.fd(),
+                  nullptr);  // xenstored went: nobody tells us more
+    if (const auto end = how_it_ended()) {
+      epitaph_ = *end;
+      gone_.store(true, std::memory_order_release);
+      return ControlEvent::gone;
+    }
+  }
+  return changed ? ControlEvent::changed : ControlEvent::none;
+}
+
+std::optional<std::string> XenGuest::how_it_ended() const {
+  const auto domain = control_.domain(found_.domain.id);
+  if (!domain || domain->uuid != found_.domain.uuid) return "was destroyed";
+  if (domain->gone) return domain->end;
+  const auto now = Advertisement::read(store_, found_.domain.id, found_.advertised.channel);
+  if (!now) return "took vmitap down: its module was unloaded, or the program ended";
+  if (now->directory != found_.advertised.directory || now->port != found_.advertised.port)
+    return "took vmitap down and up again";
+  return std::nullopt;
+}
+
+std::string XenGuest::epitaph() const {
+  return gone_.load(std::memory_order_acquire) ? epitaph_ : std::string();
+}
+
+void XenGuest::rehearse() noexcept {
+  snapshot_->rehearse();
+  reading_ = Reading::rehearsal;
+}
+
+void XenGuest::read(std::span<ReadRequest> requests) noexcept {
+  switch (reading_) {
+    case Reading::anew:
+      return snapshot_->read(requests);
+    case Reading::rehearsal:
+      return snapshot_->read_aside(requests);
+    case Reading::pause:
+      return snapshot_->read_in_pause(requests);
+  }
+}
+
+void XenGuest::read_image(std::span<ReadRequest> requests) noexcept {
+  if (image_) return image_->read(requests);
+  Guest::read_image(requests);
+}
+
+Result<void> XenGuest::pause() {
+  if (reading_ != Reading::rehearsal) snapshot_->rehearse();
+  snapshot_->start_pause();
+  auto paused = line_->pause();
+  reading_ = paused ? Reading::pause : Reading::anew;
+  if (!paused) paused.error().subject = found_.identity.address;
+  return paused;
+}
+
+bool XenGuest::unpause() noexcept {
+  line_->unpause();
+  reading_ = Reading::anew;
+  return snapshot_->pages_stood_still();
+}
+
+}  // namespace vmitap::backend::xen

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+// The backend::Guest that is a Xen domain's kernel, or a program in it.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <optional>
+
+#include "backend/guest.hpp"
+#include "backend/xen/channel.hpp"
+#include "backend/xen/find.hpp"
+#include "backend/xen/guest_clock.hpp"
+#include "backend/xen/memory.hpp"
+#include "backend/xen/pause_ledger.hpp"
+#include "base/handle.hpp"
+
+namespace vmitap::backend::xen {
+
+class XenGuest final : public Guest {
+ public:
+  static Result<std::unique_ptr<Guest>> open(std::string_view name);
+  XenGuest(const XenGuest&) = delete;
+  XenGuest& operator=(const XenGuest&) = delete;
+  ~XenGuest() override;
+
+  [[nodiscard]] const GuestIdentity& identity() const override { return found_.identity; }
+  Result<GuestCatalog> list() override;
+  Result<void> attach() override;
+  [[nodiscard]] Channel channel() const override { return channel_ ? channel_->regions() : Channel{}; }
+  Result<void> arm(const ArmRequest& request) override;
+  Result<void> disarm(TriggerId trigger) override;
+  [[nodiscard]] ClockMap clock() const override;
+  [[nodiscard]] std::uint64_t ticks() const noexcept override { return clock_ ? clock_->ticks() : 0; }
+  [[nodiscard]] int doorbell() const override { return channel_ ? channel_->events().fd() : -1; }
+  void clear_doorbell() override;
+  void fence() override;
+  void wake(RingIndex ring) override;
+  [[nodiscard]] int control() const override { return events_.get(); }
+  ControlEvent on_control() override;
+  [[nodiscard]] std::string epitaph() const override;
+  [[nodiscard]] bool reads_ahead() const noexcept override { return true; }
+  void rehearse() noexcept override;
+  void read(std::span<ReadRequest> requests) noexcept override;
+  void read_image(std::span<ReadRequest> requests) noexcept override;
+  [[nodiscard]] bool alive() const noexcept override { return !gone_.load(std::memory_order_acquire); }
+
+ private:
+  enum class Reading : std::uint8_t { anew, rehearsal, pause };
+
+  XenGuest(Store store, DomainControl control, Found found, PauseLedger& ledger)
+      : store_(std::move(store)), control_(std::move(control)), found_(std::move(found)), ledger_(ledger) {}
+  Result<void> pause() override;
+  bool unpause() noexcept override;
+  Result<void> ask(std::uint32_t type, const std::string& body);
+  std::optional<std::string> how_it_ended() const;
+
+  std::mutex store_mutex_;  // over the next two
+  Store store_;
+  DomainControl control_;
+  Found found_;
+  PauseLedger& ledger_;
+
+  std::unique_ptr<AttachedChannel> channel_;
+  std::unique_ptr<GuestClock> clock_;
+  std::mutex conversation_;
+  std::atomic<std::uint32_t> catalog_seen_{0};
+  AddressSpace space_;
+  Fd news_;    // eventfd: the catalog changed
+  Fd events_;  // epoll over the news and the store's watches
+  std::atomic<bool> gone_{false};
+  std::string epitaph_;  // set before gone_
+
+  std::optional<Memory> image_;     // control thread
+  std::optional<Memory> snapshot_;  // snapshot thread, as is what follows
+  std::optional<PauseLine> line_;
+  Reading reading_ = Reading::anew;
+};
+
+}  // namespace vmitap::backend::xen
