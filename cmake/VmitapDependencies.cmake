@@ -11,7 +11,7 @@ pkg_check_modules(LIBDW REQUIRED IMPORTED_TARGET libdw)
 pkg_check_modules(LIBELF REQUIRED IMPORTED_TARGET libelf)
 pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
 pkg_check_modules(ZLIB REQUIRED IMPORTED_TARGET zlib)
-pkg_check_modules(XEN REQUIRED IMPORTED_TARGET xencontrol xenevtchn xengnttab xenforeignmemory xenstore)
+pkg_check_modules(XEN REQUIRED IMPORTED_TARGET xencontrol xenevtchn xengnttab xenforeignmemory xenstore xentoollog)
 find_path(VMITAP_TOMLPLUSPLUS toml++/toml.h REQUIRED) # header-only: the packaged library was built to throw
 find_path(VMITAP_CONCURRENTQUEUE concurrentqueue/concurrentqueue.h REQUIRED)
 add_library(vmitap_concurrentqueue INTERFACE)

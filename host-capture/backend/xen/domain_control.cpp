@@ -20,6 +20,8 @@ extern "C" {
 #include <memory>
 #include <new>
 
+#include "backend/xen/libxen.hpp"
+
 namespace vmitap::backend::xen {
 namespace {
 
@@ -64,7 +66,7 @@ DomainInfo info_of(const xc_dominfo_t& from) {
 }  // namespace
 
 Result<DomainControl> DomainControl::open() {
-  Handle handle(xc_interface_open(nullptr, nullptr, 0));
+  Handle handle(xc_interface_open(quiet(), quiet(), 0));
   if (!handle) {
     const bool denied = errno == EACCES || errno == EPERM;
     return fail({.code = denied ? Errc::access_denied : Errc::unsupported,

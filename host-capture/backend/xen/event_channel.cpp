@@ -9,7 +9,7 @@
 namespace vmitap::backend::xen {
 
 Result<EventChannel> EventChannel::bind(DomId domain, EvtchnPort remote) {
-  Handle handle(xenevtchn_open(nullptr, 0));
+  Handle handle(xenevtchn_open(quiet(), 0));
   if (!handle) {
     return fail({.code = errno == EACCES || errno == EPERM ? Errc::access_denied : Errc::unsupported,
                  .operation = "xenevtchn_open",

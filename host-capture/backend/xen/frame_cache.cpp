@@ -9,7 +9,7 @@
 namespace vmitap::backend::xen {
 
 Result<FrameCache> FrameCache::open(DomId domain) {
-  Handle handle(xenforeignmemory_open(nullptr, 0));
+  Handle handle(xenforeignmemory_open(quiet(), 0));
   if (handle) return FrameCache(std::move(handle), domain);
   return fail({.code = errno == EACCES || errno == EPERM ? Errc::access_denied : Errc::unsupported,
                .operation = "xenforeignmemory_open",

@@ -16,7 +16,7 @@ void GrantUnmap::operator()(std::byte* start) const noexcept {
 }
 
 Result<Grants> Grants::open(DomId domain) {
-  std::shared_ptr<xengnttab_handle> handle(xengnttab_open(nullptr, 0), Closer<xengnttab_close>{});
+  std::shared_ptr<xengnttab_handle> handle(xengnttab_open(quiet(), 0), Closer<xengnttab_close>{});
   if (handle) return Grants(std::move(handle), domain);
   return fail({.code = errno == EACCES || errno == EPERM ? Errc::access_denied : Errc::unsupported,
                .operation = "xengnttab_open",
