@@ -9,6 +9,8 @@
 #include <filesystem>
 #include <vector>
 
+#include "types/elf_relocate.hpp"
+
 namespace vmitap::types {
 namespace {
 
@@ -103,6 +105,9 @@ class Search {
     }
     info.dwarf.reset(dwarf_begin_elf(file.elf(), DWARF_C_READ, nullptr));
     if (!info.dwarf) return bad(file.path(), dwarf_errmsg(-1));
+    if (file.is_relocatable()) {
+      if (auto relocated = relocate_debug_info(file); !relocated) return tl::unexpected{relocated.error()};
+    }
     if (auto opened = open_alternate(file, info); !opened) return tl::unexpected{opened.error()};
     return info;
   }

@@ -8,6 +8,8 @@
 #include <set>
 #include <utility>
 
+#include "types/elf_relocate.hpp"
+
 namespace vmitap::types::dwarf {
 namespace {
 
@@ -114,6 +116,15 @@ class DescriptorReader {
 
   Result<std::vector<std::string>> read_text(const Descriptor& descriptor) {
     std::string text(descriptor.text_size, '\0');
+    if (object_.is_relocatable() &&
+        (object_.sites_section() == 0 || descriptor.address.value >= kOtherSections)) {
+      return fail({.code = Errc::bad_file,
+                   .operation = "reading a mark or trigger",
+                   .subject = object_.path(),
+                   .hint =
+                       "it is a relocatable object and no kernel module, whose marks and triggers stand in "
+                       "a section vmitap_sites: name the program or shared object linked from it"});
+    }
     if (!object_.read(descriptor.text, std::as_writable_bytes(std::span{text}))) {
       return fail(
           {.code = Errc::bad_file,

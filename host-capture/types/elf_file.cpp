@@ -17,11 +17,7 @@ namespace {
 // zlib cannot do better than 1032:1; a header that promises more is a lie.
 constexpr std::uint64_t kInflateRatioMax = 1032;
 constexpr std::uint64_t kInflatedMax = 4ULL << 30;
-
-bool is_debug_section(std::string_view name) {
-  return name.starts_with(".debug_") || name.starts_with(".zdebug_") ||
-         name.starts_with(".gnu.debuglto_.debug_");
-}
+constexpr std::string_view kSitesSection = "vmitap_sites";
 
 // Also true for files of little use: R_X86_64_RELATIVE and R_AARCH64_RELATIVE are the machines vmitap knows.
 bool is_relative(GElf_Half machine, std::uint64_t type) {
@@ -30,6 +26,11 @@ bool is_relative(GElf_Half machine, std::uint64_t type) {
 }
 
 }  // namespace
+
+bool is_debug_section(std::string_view name) {
+  return name.starts_with(".debug_") || name.starts_with(".zdebug_") ||
+         name.starts_with(".gnu.debuglto_.debug_");
+}
 
 std::string to_hex(std::span<const std::byte> bytes) {
   std::string text;
@@ -73,11 +74,9 @@ Result<void> ElfFile::check_header(ElfRole role, std::uint64_t file_size) {
   if (header.e_ident[EI_CLASS] != ELFCLASS64) return bad("not a 64-bit ELF file");
   if (header.e_ident[EI_DATA] != ELFDATA2LSB) return bad("not a little-endian ELF file");
   if (role == ElfRole::object) {
-    if (header.e_type == ET_REL) {
-      return bad("a relocatable object: name the program or shared object linked from it");
-    }
-    if (header.e_type != ET_EXEC && header.e_type != ET_DYN)
-      return bad("neither a program nor a shared object");
+    is_relocatable_ = header.e_type == ET_REL;
+    if (!is_relocatable_ && header.e_type != ET_EXEC && header.e_type != ET_DYN)
+      return bad("neither a program, nor a shared object, nor a kernel module");
   }
   // libelf takes a table that is not there for one without entries.
   const std::uint64_t sections_size = sizeof(Elf64_Shdr) * header.e_shnum;
@@ -102,16 +101,14 @@ Result<void> ElfFile::check_sections(std::uint64_t file_size) {
     if (section == nullptr || gelf_getshdr(section, &header) == nullptr) {
       return bad(fmt::format("section {} cannot be read", i));
     }
-    if (header.sh_type == SHT_NOBITS) {
-      const bool takes_place = (header.sh_flags & (SHF_ALLOC | SHF_TLS)) == SHF_ALLOC;
-      if (takes_place) absent_.push_back({header.sh_addr, header.sh_size, 0});
-      continue;
-    }
-    if (header.sh_offset > file_size || header.sh_size > file_size - header.sh_offset) {
+    if (header.sh_type != SHT_NOBITS &&
+        (header.sh_offset > file_size || header.sh_size > file_size - header.sh_offset)) {
       return bad(fmt::format("section {} reaches beyond the end of the file", i));
     }
     const char* name_text = elf_strptr(elf_.get(), names, header.sh_name);
     const std::string_view name = name_text == nullptr ? std::string_view{} : name_text;
+    if (auto noted = note_section(i, name, header); !noted) return noted;
+    if (header.sh_type == SHT_NOBITS) continue;
     if (!is_debug_section(name)) continue;
     if (name == ".debug_info" || name == ".zdebug_info") has_debug_info_ = true;
     std::uint64_t size = header.sh_size;
@@ -144,6 +141,22 @@ Result<void> ElfFile::check_sections(std::uint64_t file_size) {
   return {};
 }
 
+Result<void> ElfFile::note_section(std::size_t index, std::string_view name, const GElf_Shdr& header) {
+  const bool takes_place = (header.sh_flags & (SHF_ALLOC | SHF_TLS)) == SHF_ALLOC;
+  if (takes_place && header.sh_type == SHT_PROGBITS && header.sh_size != 0) has_content_ = true;
+  if (!is_relocatable_) {
+    if (takes_place && header.sh_type == SHT_NOBITS) absent_.push_back({header.sh_addr, header.sh_size, 0});
+    return {};
+  }
+  if (name != kSitesSection) return {};
+  if (sites_section_ != 0) return bad("it has two sections vmitap_sites, where the linker makes one");
+  sites_section_ = index;
+  if (header.sh_type == SHT_PROGBITS && (header.sh_flags & SHF_COMPRESSED) == 0) {
+    segments_.push_back({0, header.sh_size, header.sh_offset});
+  }
+  return {};
+}
+
 void ElfFile::find_build_id() {
   const void* bytes = nullptr;
   const ssize_t size = dwelf_elf_gnu_build_id(elf_.get(), &bytes);
@@ -151,6 +164,7 @@ void ElfFile::find_build_id() {
 }
 
 Result<void> ElfFile::read_segments() {
+  if (is_relocatable_) return {};  // note_section() found the only one
   std::size_t count = 0;
   if (elf_getphdrnum(elf_.get(), &count) != 0) return bad("its program headers cannot be read");
   for (std::size_t i = 0; i < count; ++i) {
@@ -180,6 +194,7 @@ bool ElfFile::read(LinkAddr address, std::span<std::byte> out) const {
 
 std::vector<std::uint64_t> ElfFile::read_pointers(std::span<const LinkAddr> addresses) const {
   std::vector<std::uint64_t> values(addresses.size(), 0);
+  if (is_relocatable_) return values;  // each depends on a symbol
   for (std::size_t i = 0; i < addresses.size(); ++i) {
     if (!read(addresses[i], std::as_writable_bytes(std::span{&values[i], 1}))) values[i] = 0;
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// An ELF file of a guest: 64-bit, little-endian, linked. Nothing in it is trusted: headers are checked
-// against the file's size before libelf or libdw work with them, and nothing is mapped, as whoever owns
-// the file may truncate it at any time.
+// An ELF file of a guest: 64-bit, little-endian; linked, or a Linux kernel module. Nothing in it is trusted:
+// headers are checked against the file's size before libelf or libdw work with them, and nothing is mapped,
+// as whoever owns the file may truncate it at any time.
 #pragma once
 
 #include <gelf.h>
@@ -12,6 +12,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/handle.hpp"
@@ -36,6 +37,13 @@ class ElfFile {
   [[nodiscard]] Elf* elf() const noexcept { return elf_.get(); }
   [[nodiscard]] const std::string& build_id() const noexcept { return build_id_; }  // lower-case hex or empty
   [[nodiscard]] bool has_debug_info() const noexcept { return has_debug_info_; }
+  // An object that nobody linked, as a Linux kernel module is. Its addresses are offsets in its section
+  // "vmitap_sites" (control_abi.h: vmitap_module.load_bias).
+  [[nodiscard]] bool is_relocatable() const noexcept { return is_relocatable_; }
+  // Index of that section; 0 if it has none, or is linked.
+  [[nodiscard]] std::size_t sites_section() const noexcept { return sites_section_; }
+  // False for what was left with its debug information only.
+  [[nodiscard]] bool has_content() const noexcept { return has_content_; }
   // A section of debug information that this libelf cannot decompress.
   [[nodiscard]] bool has_unknown_compression() const noexcept { return has_unknown_compression_; }
 
@@ -58,6 +66,7 @@ class ElfFile {
   ElfFile(std::string path, Fd fd, Elf* elf) : path_(std::move(path)), fd_(std::move(fd)), elf_(elf) {}
   Result<void> check_header(ElfRole role, std::uint64_t file_size);
   Result<void> check_sections(std::uint64_t file_size);
+  Result<void> note_section(std::size_t index, std::string_view name, const GElf_Shdr& header);
   Result<void> read_segments();
   void find_build_id();
   [[nodiscard]] tl::unexpected<Error> bad(std::string hint) const;
@@ -68,9 +77,14 @@ class ElfFile {
   std::vector<Range> segments_;    // what the loader takes from the file
   std::vector<Range> absent_;      // sections without content here
   std::string build_id_;
+  std::size_t sites_section_ = 0;
+  bool is_relocatable_ = false;
+  bool has_content_ = false;
   bool has_debug_info_ = false;
   bool has_unknown_compression_ = false;
 };
+
+bool is_debug_section(std::string_view name);
 
 std::string to_hex(std::span<const std::byte> bytes);
 

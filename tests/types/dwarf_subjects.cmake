@@ -69,6 +69,35 @@ clang_subjects(split4 -gdwarf-4 -gsplit-dwarf)
 subject(c-gcc-executable "${VMITAP_GCC}" "${c_sources};dwarf_subject_main.c" -g -no-pie -fno-pie)
 subject(c-gcc-pie "${VMITAP_GCC}" "${c_sources};dwarf_subject_main.c" -g -pie -fPIE)
 
+# module_subject(NAME COMPILER FLAGS...): as subject(), but linked as a kernel module is: into a relocatable object.
+function(module_subject name compiler)
+  if(NOT compiler)
+    return()
+  endif()
+  set(objects "")
+  set(compile "")
+  foreach(source IN LISTS c_sources)
+    list(APPEND compile COMMAND ${compiler} ${subject_includes} -fdata-sections -fno-pic -c ${ARGN}
+         ${CMAKE_CURRENT_SOURCE_DIR}/${source} -o ${source}.o)
+    list(APPEND objects ${source}.o)
+  endforeach()
+  file(MAKE_DIRECTORY ${subject_dir}/${name})
+  add_custom_command(OUTPUT ${subject_dir}/${name}/object
+    ${compile}
+    COMMAND ${CMAKE_LINKER} -r --build-id=sha1 -T ${CMAKE_CURRENT_SOURCE_DIR}/dwarf_subject_module.lds
+            ${objects} -o object
+    DEPENDS ${c_sources} ${guest_headers} dwarf_subject.h dwarf_subject_module.lds
+    WORKING_DIRECTORY ${subject_dir}/${name}
+    VERBATIM COMMAND_EXPAND_LISTS COMMENT "Compiling ${name} for its debug information")
+  list(APPEND subject_files ${subject_dir}/${name}/object)
+  set(subject_files ${subject_files} PARENT_SCOPE)
+endfunction()
+
+module_subject(c-gcc-module5 "${VMITAP_GCC}" -gdwarf-5 -O2)
+module_subject(c-gcc-module4 "${VMITAP_GCC}" -gdwarf-4)
+module_subject(c-gcc-module_compressed "${VMITAP_GCC}" -g -gz)
+module_subject(c-clang-module5 "${VMITAP_CLANG}" -gdwarf-5)
+
 add_custom_target(dwarf_subjects ALL DEPENDS ${subject_files})
 
 # The names of the subjects in one language, as C++ string literals.

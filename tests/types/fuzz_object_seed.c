@@ -23,6 +23,10 @@ struct connection {
 
 static struct connection connection;
 
+#ifndef SITES
+#define SITES ".data"
+#endif
+
 struct vmitap_mark_site {
 	uint16_t abi;
 	const volatile void *variable;
@@ -36,7 +40,7 @@ struct {
 	struct vmitap_mark_site site;
 	struct connection *vmitap_type;
 	char text[11];
-} vmitap_mark_here_0 = { { 1, &connection }, 0, "connection" };
+} vmitap_mark_here_0 __attribute__((section(SITES))) = { { 1, &connection }, 0, "connection" };
 
 struct {
 	struct vmitap_trigger_site site;
@@ -45,4 +49,4 @@ struct {
 		uint64_t arg2;
 	} *vmitap_args;
 	char text[13];
-} vmitap_trigger_here = { { 0 }, 0, "sent\0c\0bytes" };
+} vmitap_trigger_here __attribute__((section(SITES))) = { { 0 }, 0, "sent\0c\0bytes" };

@@ -214,6 +214,49 @@ TEST_F(Object, RefusesElfFilesOfOtherKinds) {
   EXPECT_NE(expect_error(folder_ / "program", Errc::bad_file).hint.find("relocatable"), std::string::npos);
 }
 
+TEST_F(Object, TellsThatAnObjectFileIsNoKernelModule) {
+  const fs::path module = copy("c-gcc-module5");
+  expect_marks(module);
+  run("objcopy --rename-section vmitap_sites=.data " + module.string());
+  const Error error = expect_error(module, Errc::bad_file);
+  EXPECT_NE(error.hint.find("vmitap_sites"), std::string::npos) << error.hint;
+}
+
+TEST_F(Object, FindsTheDebugFileOfAKernelModule) {
+  const fs::path module = copy("c-gcc-module5");
+  const fs::path debug = by_build_id(build_id(module));
+  fs::create_directories(debug.parent_path());
+  run("objcopy --only-keep-debug " + module.string() + " " + debug.string());
+  run("strip --strip-debug " + module.string());
+  expect_marks(module);
+}
+
+// What a relocation writes and names is the file's to say.
+TEST_F(Object, RefusesRelocationsThatLeadOutOfTheirSection) {
+  const fs::path module = copy("c-gcc-module5");
+  const std::string bytes = read_file(module);
+  Elf64_Ehdr header;
+  std::memcpy(&header, bytes.data(), sizeof header);
+  std::vector<Elf64_Shdr> sections(header.e_shnum);
+  std::memcpy(sections.data(), &bytes[header.e_shoff], sections.size() * sizeof sections[0]);
+  const char* const names = &bytes[sections[header.e_shstrndx].sh_offset];
+  for (const Elf64_Shdr& section : sections) {
+    if (std::string_view{names + section.sh_name} != ".rela.debug_info") continue;
+    const auto with = [&](std::size_t field, std::uint64_t value) {
+      std::string broken = bytes;
+      std::memcpy(&broken[section.sh_offset + field], &value, sizeof value);
+      write_file(module, broken);
+      EXPECT_NE(expect_error(module, Errc::bad_debug_info).hint.find("relocation"), std::string::npos);
+    };
+    with(offsetof(Elf64_Rela, r_offset), ~0ULL);
+    with(offsetof(Elf64_Rela, r_offset), 1ULL << 32);
+    with(offsetof(Elf64_Rela, r_info), ELF64_R_INFO(0xffffffffULL, R_X86_64_64));
+    with(offsetof(Elf64_Rela, r_info), ELF64_R_INFO(1ULL, R_X86_64_GOTPCREL));
+    return;
+  }
+  FAIL() << "the module has no relocations";
+}
+
 TEST_F(Object, RefusesAFileThatWasCutOff) {
   const fs::path program = copy();
   const std::string bytes = read_file(program);
@@ -246,7 +289,8 @@ TEST_F(Object, RefusesASectionThatPromisesToInflateWithoutEnd) {
 TEST_F(Object, HoldsUpAgainstDamage) {
   std::mt19937 random{20240607};
   int read = 0;
-  for (const char* name : {"c-gcc-dwarf5", "c-clang-dwarf4", "cxx-gcc-types5", "cxx-clang-split5"}) {
+  for (const char* name :
+       {"c-gcc-dwarf5", "c-clang-dwarf4", "cxx-gcc-types5", "cxx-clang-split5", "c-gcc-module5"}) {
     const std::string bytes = read_file(subject(name));
     for (int round = 0; round < 100; ++round) {
       std::string damaged = bytes;
