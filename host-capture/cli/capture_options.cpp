@@ -113,7 +113,8 @@ void describe_options(CLI::App& command, CaptureOptions& options) {
       ->group(where);
   command
       .add_option("--debug-dir", options.debug_dirs,
-                  "Folder of separate debug files, looked at first; may be repeated")
+                  "Folder of debug files, or of objects that the guest does not show; looked at first, may "
+                  "be repeated")
       ->type_name("DIR")
       ->allow_extra_args(false)
       ->group(where);

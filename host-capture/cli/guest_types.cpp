@@ -43,8 +43,7 @@ Result<GuestTypes> load_guest_types(backend::Guest& guest, std::span<const std::
   GuestTypes loaded;
   loaded.sites = std::move(listed->sites);
   for (backend::GuestModule& module : listed->modules) {
-    auto catalog = types::load_object(
-        module.host_path, {.debug_dirs = debug_dirs, .build_id = module.build_id, .all_types = all_types});
+    auto catalog = types::load_module(module, {.debug_dirs = debug_dirs, .all_types = all_types});
     ModuleTypes types{.module = std::move(module), .catalog = nullptr, .problem = std::nullopt};
     if (catalog) {
       types.catalog = std::move(*catalog);

@@ -179,7 +179,8 @@ void add_list(CLI::App& app, Exit& exit) {
   command->add_flag("--json", options->json, "As JSON: an array of guests");
   command
       ->add_option("--debug-dir", options->debug_dirs,
-                   "Folder of separate debug files, looked at first; may be repeated")
+                   "Folder of debug files, or of objects that the guest does not show; looked at first, may "
+                   "be repeated")
       ->type_name("DIR");
   command->footer(kHelp);
   command->callback([options, &exit] { exit = list(*options); });

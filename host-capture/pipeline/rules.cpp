@@ -110,8 +110,7 @@ Result<void> Plans::load_objects(const backend::GuestCatalog& listed, const Opti
                    .subject = "the number of objects that the guest loaded since the capture began",
                    .number = kObjectsMax});
     }
-    auto loaded =
-        types::load_object(module.host_path, {.debug_dirs = options.debug_dirs, .build_id = module.build_id});
+    auto loaded = types::load_module(module, {.debug_dirs = options.debug_dirs});
     if (!loaded) return fail(std::move(loaded.error()));
     // Where a marked variable stands is best known to the running guest.
     auto catalog = std::make_shared<types::Catalog>(**loaded);

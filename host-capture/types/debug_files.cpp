@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "types/elf_relocate.hpp"
+#include "types/object_search.hpp"
 
 namespace vmitap::types {
 namespace {
@@ -30,14 +31,10 @@ std::optional<std::uint32_t> file_crc(const ElfFile& file) {
   }
 }
 
-// "xx/yyyy.debug" below .build-id.
-fs::path build_id_path(const std::string& build_id) {
-  return fs::path{".build-id"} / build_id.substr(0, 2) / (build_id.substr(2) + ".debug");
-}
-
 class Search {
  public:
-  Search(const ElfFile& object, std::span<const std::string> debug_dirs) : object_(object) {
+  Search(const ElfFile& object, std::span<const std::string> debug_dirs)
+      : object_(object), named_dirs_(debug_dirs) {
     dirs_.assign(debug_dirs.begin(), debug_dirs.end());
     dirs_.emplace_back(kSystemDebugDir);
   }
@@ -47,6 +44,10 @@ class Search {
     for (const auto& [path, crc] : candidates()) {
       if (auto file = try_file(path, crc)) return open_session(std::move(file));
     }
+    for (const std::string& path : find_by_build_id(named_dirs_, object_.build_id()).paths) {
+      if (auto file = try_file(path, std::nullopt)) return open_session(std::move(file));
+    }
+    for (const std::string& dir : named_dirs_) looked_at_.push_back("in and below " + dir);
     return not_found();
   }
 
@@ -167,12 +168,17 @@ class Search {
   }
 
   const ElfFile& object_;
+  std::span<const std::string> named_dirs_;
   std::vector<fs::path> dirs_;
   std::vector<std::string> looked_at_;
   std::string stale_;
 };
 
 }  // namespace
+
+fs::path build_id_path(const std::string& build_id) {
+  return fs::path{".build-id"} / build_id.substr(0, 2) / (build_id.substr(2) + ".debug");
+}
 
 Result<DebugInfo> open_debug_info(const ElfFile& object, std::span<const std::string> debug_dirs) {
   return Search{object, debug_dirs}.run();

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Finds the debug information that belongs to an ELF file, as gdb does:
 // https://sourceware.org/gdb/current/onlinedocs/gdb.html/Separate-Debug-Files.html
+// and then anywhere in or below the debug directories that were named.
 #pragma once
 
 #include <elfutils/libdw.h>
 
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <span>
@@ -32,6 +34,9 @@ struct DebugInfo {
     return separate ? separate->path() : object.path();
   }
 };
+
+// ".build-id/xx/yyyy.debug"; the build id has more than two digits.
+std::filesystem::path build_id_path(const std::string& build_id);
 
 // `object` must outlive the result. Errc::no_debug_info, stale_debug_info, bad_debug_info.
 Result<DebugInfo> open_debug_info(const ElfFile& object, std::span<const std::string> debug_dirs);

@@ -14,6 +14,7 @@
 #include "types/dwarf_types.hpp"
 #include "types/elf_file.hpp"
 #include "types/layout_check.hpp"
+#include "types/object_search.hpp"
 
 namespace vmitap::types {
 namespace {
@@ -84,6 +85,20 @@ Result<std::shared_ptr<const Catalog>> load_object(const std::string& path, cons
     return fail({.code = Errc::bad_debug_info,
                  .operation = "reading debug information",
                  .subject = path,
+                 .hint = exception.what()});
+  }
+}
+
+Result<std::shared_ptr<const Catalog>> load_module(const backend::GuestModule& module, LoadOptions options) {
+  options.build_id = module.build_id;
+  if (!module.host_path.empty()) return load_object(module.host_path, options);
+  try {
+    const auto path = find_object(options.debug_dirs, module.build_id, module.path);
+    return path ? load_object(*path, options) : tl::unexpected{path.error()};
+  } catch (const std::exception& exception) {
+    return fail({.code = Errc::io,
+                 .operation = "finding an object by its build id",
+                 .subject = module.path,
                  .hint = exception.what()});
   }
 }

@@ -16,6 +16,7 @@
 
 #include "types/elf_file.hpp"
 #include "types/layout_check.hpp"
+#include "types/object_search.hpp"
 
 namespace vmitap::types {
 namespace {
@@ -122,6 +123,75 @@ TEST_F(Object, FollowsADebugLinkIntoADebugDirectory) {
   split(program, debug);
   run("objcopy --add-gnu-debuglink=" + debug.string() + " " + program.string());
   expect_marks(program);
+}
+
+TEST_F(Object, FindsItsDebugFileByBuildIdUnderAnyNameBelowADebugDirectory) {
+  const fs::path program = copy();
+  split(program, folder_ / "debug" / "deep" / "down" / "whatever");
+  expect_marks(program);
+}
+
+TEST_F(Object, FindsWhatAGuestDoesNotShowByItsBuildId) {
+  const std::string id = build_id(subject("c-gcc-module5"));
+  const fs::path dir = folder_ / "debug";
+  const auto load = [&] {
+    const std::vector<std::string> dirs{dir.string()};
+    backend::GuestModule module;
+    module.path = "tap.ko";
+    module.build_id = id;
+    return load_module(module, {.debug_dirs = dirs});
+  };
+  const auto expect_found = [&](const fs::path& path) {
+    const auto loaded = load();
+    ASSERT_TRUE(loaded) << loaded.error().hint;
+    EXPECT_EQ((*loaded)->object, path.string());
+    EXPECT_EQ((*loaded)->marks.size(), 8u);
+  };
+  const auto place = [&](const fs::path& path) {
+    fs::create_directories(path.parent_path());
+    fs::copy_file(subject("c-gcc-module5"), path);
+    return path;
+  };
+  fs::create_directories(dir);
+  fs::copy_file(subject("c-gcc-module4"), dir / "tap.ko");
+  const auto missing = load();
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(static_cast<int>(missing.error().code), static_cast<int>(Errc::no_debug_info));
+  EXPECT_EQ(missing.error().subject, "tap.ko");
+  EXPECT_NE(missing.error().hint.find(id), std::string::npos) << missing.error().hint;
+  EXPECT_NE(missing.error().hint.find(dir.string()), std::string::npos) << missing.error().hint;
+
+  const fs::path deep = place(dir / "kernel" / "net" / "other-name");
+  expect_found(deep);
+  const fs::path near = place(dir / "module.ko");
+  expect_found(near);
+  // Its code and its debug information may stand in two files, in any order.
+  fs::remove(deep);
+  run("objcopy --only-keep-debug " + near.string() + " " + (dir / "a.debug").string());
+  run("strip --strip-debug " + near.string());
+  expect_found(near);
+}
+
+TEST_F(Object, SearchesDebugDirectoriesWithinLimits) {
+  const std::string id = build_id(subject("c-gcc-module5"));
+  const std::vector<std::string> dirs{(folder_ / "debug").string()};
+  fs::create_directories(folder_ / "debug/a/b");
+  fs::create_directories(folder_ / "debug/.hidden");
+  fs::create_directory_symlink("..", folder_ / "debug/a/up");
+  ASSERT_EQ(::mkfifo((folder_ / "debug/fifo").c_str(), 0600), 0);
+  fs::copy_file(subject("c-gcc-module5"), folder_ / "debug/.hidden/module.ko");
+  const FoundObjects none = find_by_build_id(dirs, id);
+  EXPECT_TRUE(none.paths.empty());
+  EXPECT_TRUE(none.looked_at_all);
+  fs::copy_file(subject("c-gcc-module5"), folder_ / "debug/a/b/module.ko");
+  EXPECT_EQ(find_by_build_id(dirs, id).paths.size(), 1u);
+  const FoundObjects shallow = find_by_build_id(dirs, id, {.depth = 1});
+  EXPECT_TRUE(shallow.paths.empty());
+  EXPECT_FALSE(shallow.looked_at_all);
+  const FoundObjects few = find_by_build_id(dirs, id, {.entries = 3});
+  EXPECT_TRUE(few.paths.empty());
+  EXPECT_FALSE(few.looked_at_all);
+  EXPECT_TRUE(find_by_build_id(dirs, "").paths.empty());
 }
 
 TEST_F(Object, TellsThatADebugFileIsOfAnotherBuild) {
