@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstddef>
+#include <utility>
 
 namespace vmitap::types {
 namespace {
@@ -144,5 +145,15 @@ class Checker {
 }  // namespace
 
 std::vector<TypeId> unsound_types(const Catalog& catalog) { return Checker{catalog}.run(); }
+
+void seclude_unsound(Catalog& catalog) {
+  for (const TypeId id : unsound_types(catalog)) {
+    Type known;
+    known.kind = Kind::opaque;
+    known.name = std::move(catalog.types[id].name);
+    known.size = catalog.types[id].size;
+    catalog.types[id] = std::move(known);
+  }
+}
 
 }  // namespace vmitap::types

@@ -17,4 +17,8 @@ inline constexpr int kNestingMax = 256;
 //   a bit-field has no more bits than its type, which is integral or, if that was unsound, opaque.
 [[nodiscard]] std::vector<TypeId> unsound_types(const Catalog& catalog);
 
+// Makes them known by name and size only; the rest is as good as before. Typedefs and arrays of such a type
+// keep their sizes.
+void seclude_unsound(Catalog& catalog);
+
 }  // namespace vmitap::types

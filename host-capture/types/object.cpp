@@ -19,18 +19,6 @@
 namespace vmitap::types {
 namespace {
 
-// A type that contradicts itself is known by name and size only; the rest of the object is as good as
-// before. Typedefs and arrays of such a type keep their sizes.
-void seclude_unsound(Catalog& catalog) {
-  for (const TypeId id : unsound_types(catalog)) {
-    Type known;
-    known.kind = Kind::opaque;
-    known.name = catalog.types[id].name;
-    known.size = catalog.types[id].size;
-    catalog.types[id] = std::move(known);
-  }
-}
-
 Error with_file(Error error, const std::string& path) {
   if (error.subject.empty()) error.subject = path;
   return error;
