@@ -59,9 +59,15 @@ std::string_view Btf::name(std::uint32_t offset) const noexcept {
 }
 
 std::span<const BtfId> Btf::named(std::string_view wanted) const {
-  const auto range = std::ranges::equal_range(by_name_, wanted.substr(0, kNameMax), {},
-                                              [this](BtfId id) { return name(at(id)->name_off); });
-  return wanted.empty() ? std::span<const BtfId>{} : std::span{range.begin(), range.end()};
+  if (wanted.empty()) return {};
+  wanted = wanted.substr(0, kNameMax);
+  const auto begin =
+      std::lower_bound(by_name_.begin(), by_name_.end(), wanted,
+                       [this](BtfId id, std::string_view text) { return name(at(id)->name_off) < text; });
+  const auto end = std::upper_bound(begin, by_name_.end(), wanted, [this](std::string_view text, BtfId id) {
+    return text < name(at(id)->name_off);
+  });
+  return {begin, end};
 }
 
 std::optional<BtfId> Btf::per_cpu_variable(std::string_view wanted) const {

@@ -58,13 +58,18 @@ void BtfTypes::complete(TypeId id) {
   }
 }
 
-// The record that stands in arrays and typedefs. These were built inside out, so there are no loops.
-void BtfTypes::want(TypeId id) {
+// What stands in arrays and typedefs. These were built inside out, so there are no loops.
+TypeId BtfTypes::record_in(TypeId id) const {
   for (int depth = 0; depth < kNestingMax; ++depth) {  // what nests deeper is unsound
     if (types_[id].kind != Kind::typedef_ && types_[id].kind != Kind::array) break;
     id = types_[id].target;
   }
-  if (undefined_.contains(id)) wanted_.push_back(id);
+  return id;
+}
+
+void BtfTypes::want(TypeId id) {
+  const TypeId record = record_in(id);
+  if (undefined_.contains(record)) wanted_.push_back(record);
 }
 
 // Walks down to the first type that stands for itself, then builds what leads to it from there back.

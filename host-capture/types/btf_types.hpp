@@ -25,6 +25,7 @@ class BtfTypes {
   TypeId add(BtfId id);
   // The same for a type that is there already, of which an array or a typedef may stand outermost.
   void complete(TypeId id);
+  [[nodiscard]] bool is_incomplete(TypeId id) const { return undefined_.contains(record_in(id)); }
 
  private:
   TypeId use(BtfId id);
@@ -35,6 +36,7 @@ class BtfTypes {
   TypeId enumeration(const btf_type& type);
   TypeId record(BtfId id, const btf_type& type);
   TypeId declaration(const btf_type& type);
+  [[nodiscard]] TypeId record_in(TypeId id) const;
   void want(TypeId id);
   void read_members(TypeId id, const btf_type& type);
   std::string name_of(std::uint32_t offset);
