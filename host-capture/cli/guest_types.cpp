@@ -42,6 +42,7 @@ Result<GuestTypes> load_guest_types(backend::Guest& guest, std::span<const std::
   if (!listed) return fail(std::move(listed.error()));
   GuestTypes loaded;
   loaded.sites = std::move(listed->sites);
+  loaded.kernel = listed->kernel;
   for (backend::GuestModule& module : listed->modules) {
     auto catalog = types::load_module(module, {.debug_dirs = debug_dirs, .all_types = all_types});
     ModuleTypes types{.module = std::move(module), .catalog = nullptr, .problem = std::nullopt};

@@ -23,6 +23,7 @@ struct ModuleTypes {
 struct GuestTypes {
   std::vector<ModuleTypes> modules;
   std::vector<backend::GuestSite> sites;
+  std::optional<backend::KernelImage> kernel;
 
   [[nodiscard]] const ModuleTypes* module_of(const backend::GuestSite& site) const;
   // The same place as the debug information knows it; nullptr if it does not.

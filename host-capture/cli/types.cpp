@@ -23,6 +23,8 @@
 #include "cli/terminal.hpp"
 #include "sink/reader.hpp"
 #include "types/catalog_proto.hpp"
+#include "types/expression_kernel.hpp"
+#include "types/kernel.hpp"
 #include "types/object.hpp"
 
 namespace vmitap::cli {
@@ -34,12 +36,13 @@ using Catalogs = std::vector<std::shared_ptr<const types::Catalog>>;
 constexpr const char* kHelp = R"(
 Offsets and sizes are in bytes; a bit-field's offset is byte:bit, its size in bits. Holes and padding are
 shown. Without a TYPE: marks, triggers, and every type that can be reached from them. With one: that type
-alone; of a guest or an ELF object it may be any of its types.
+alone; of a guest or an ELF object it may be any of its types, of a domain also its kernel's.
 
 Examples:
   vmitap types local:counter
   vmitap types ./my-program 'struct connection'
   vmitap types demo.mcap tcp_pcb
+  vmitap types xen:web 'struct task_struct'
   vmitap types ./my-program tcp_pcb --json | jq '.types[0].members[] | [.name, .offset]'
 
 Exit codes: 0 ok; 1 no such type, or an error; 2 bad usage.)";
@@ -86,10 +89,22 @@ Result<Catalogs> of_guest(const std::string& name, const TypesOptions& options) 
   Catalogs catalogs;
   for (ModuleTypes& module : loaded->modules) {
     // One object without types is no reason to hide the others; alone it is the answer.
-    if (module.problem && loaded->modules.size() == 1) return fail(std::move(*module.problem));
+    const bool is_alone = loaded->modules.size() == 1 && !(loaded->kernel && !options.type.empty());
+    if (module.problem && is_alone) return fail(std::move(*module.problem));
     if (module.catalog) catalogs.push_back(module.catalog);
   }
-  return catalogs;
+  if (options.type.empty() || !loaded->kernel) return catalogs;
+  // A module's debug information has the kernel's types as far as it needs them.
+  const bool is_known = std::ranges::any_of(catalogs, [&](const auto& catalog) {
+    const types::TypeId id = catalog->find(options.type);
+    return id != 0 && !(*catalog)[id].is_declaration;
+  });
+  if (is_known) return catalogs;
+  auto kernel = types::Kernel::read(**guest, loaded->kernel);
+  if (!kernel) return fail(std::move(kernel.error()));
+  auto catalog = types::of_kernel(**kernel, options.type);
+  if (!catalog) return fail(std::move(catalog.error()));
+  return Catalogs{std::move(*catalog)};
 }
 
 Result<Catalogs> catalogs_of(const TypesOptions& options) {

@@ -59,6 +59,7 @@ Result<std::unique_ptr<Plans>> Plans::make(backend::Guest& guest, const Options&
   if (!listed) return fail(std::move(listed.error()));
   auto plans = std::make_unique<Plans>();
   if (auto loaded = plans->load_objects(*listed, options); !loaded) return fail(std::move(loaded.error()));
+  if (auto read = plans->load_kernel(guest, *listed, options); !read) return fail(std::move(read.error()));
 
   plans->timers_.resize(options.rules.size());
   for (std::size_t i = 0; i < options.rules.size(); ++i) {
@@ -71,7 +72,7 @@ Result<std::unique_ptr<Plans>> Plans::make(backend::Guest& guest, const Options&
         return fail(std::move(planned.error()));
     }
     if (rule.on.empty() || rule.every.count() > 0) {
-      const types::Scope scope{.objects = plans->objects_};
+      const types::Scope scope{.objects = plans->objects_, .kernel = plans->kernel_.get()};
       auto plan = plans->plan_rule(rule, scope, rule.on.empty() ? mode_of(rule) : PAUSED, next_channel);
       if (!plan) return fail(std::move(plan.error()));
       if (rule.every.count() > 0) {
@@ -87,6 +88,7 @@ Result<std::unique_ptr<Plans>> Plans::make(backend::Guest& guest, const Options&
       if (auto fed = plans->feed(*plans->manual_, **plan, options); !fed) return fail(std::move(fed.error()));
     }
   }
+  plans->publish_kernel();
   return plans;
 }
 
@@ -98,7 +100,27 @@ Result<void> Plans::update(backend::Guest& guest, const Options& options, Channe
     if (options.rules[i].on.empty()) continue;
     if (auto planned = plan_trigger(i, *listed, options, next_channel); !planned) return planned;
   }
+  publish_kernel();
   return {};
+}
+
+Result<void> Plans::load_kernel(backend::Guest& guest, const backend::GuestCatalog& listed,
+                                const Options& options) {
+  const bool is_needed = std::ranges::any_of(
+      options.rules, [](const Rule& rule) { return std::ranges::any_of(rule.read, types::needs_kernel); });
+  if (!is_needed) return {};
+  auto read = types::Kernel::read(guest, listed.kernel);
+  if (!read) return fail(std::move(read.error()));
+  kernel_ = *std::move(read);
+  return {};
+}
+
+void Plans::publish_kernel() {
+  if (!kernel_) return;
+  auto catalog = kernel_->publish();
+  const bool is_known = std::ranges::any_of(
+      objects_, [&](const types::LoadedObject& object) { return object.catalog == catalog; });
+  if (!is_known) objects_.push_back({.catalog = std::move(catalog)});
 }
 
 Result<void> Plans::load_objects(const backend::GuestCatalog& listed, const Options& options) {
@@ -189,7 +211,8 @@ Result<void> Plans::plan_site(std::size_t rule_index, const backend::GuestSite& 
     for (const Feed& shared : other.feeds)
       if (shared.rule->rule == &rule) return feed(*plan, *shared.rule, options);
   }
-  const types::Scope scope{.objects = objects_, .site_object = &object, .site = &plan->described};
+  const types::Scope scope{
+      .objects = objects_, .site_object = &object, .site = &plan->described, .kernel = kernel_.get()};
   auto made = plan_rule(rule, scope, mode_of(rule), next_channel);
   if (!made) return fail(std::move(made.error()));
   return feed(*plan, **made, options);

@@ -14,6 +14,7 @@
 #include "base/result.hpp"
 #include "pipeline/capture.hpp"
 #include "pipeline/sink.hpp"
+#include "types/kernel.hpp"
 #include "types/schema.hpp"
 
 namespace vmitap::pipeline {
@@ -87,6 +88,11 @@ class Plans {
   [[nodiscard]] const std::vector<types::LoadedObject>& objects() const { return objects_; }
 
  private:
+  // Reads the guest's kernel if an expression speaks of it.
+  Result<void> load_kernel(backend::Guest& guest, const backend::GuestCatalog& listed,
+                           const Options& options);
+  // The kernel's types are an object like others, once it is known which of them are wanted.
+  void publish_kernel();
   Result<void> load_objects(const backend::GuestCatalog& listed, const Options& options);
   [[nodiscard]] std::shared_ptr<const types::Catalog> known_before(
       std::shared_ptr<const types::Catalog> catalog) const;
@@ -98,6 +104,7 @@ class Plans {
                                     ChannelId& next_channel);
   Result<void> feed(SitePlan& site, const RulePlan& rule, const Options& options);
 
+  std::unique_ptr<types::Kernel> kernel_;
   std::vector<types::LoadedObject> objects_;
   std::unordered_map<std::uint32_t, std::size_t> object_of_module_;
   std::deque<RulePlan> rules_;

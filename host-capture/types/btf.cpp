@@ -10,6 +10,7 @@ namespace vmitap::types {
 namespace {
 
 constexpr std::size_t kNameMax = 512;  // KSYM_NAME_LEN
+constexpr std::size_t kNumbersMax = 4096;
 constexpr std::string_view kPerCpuSection = ".data..percpu";
 
 // What libbpf takes as it comes and what follows here would trip over.
@@ -81,6 +82,17 @@ std::optional<BtfId> Btf::per_cpu_variable(std::string_view wanted) const {
         return variable->type;
       }
     }
+  }
+  return std::nullopt;
+}
+
+std::optional<BtfId> Btf::number_where(const std::function<bool(std::string_view)>& is_wanted) const {
+  std::size_t seen = 0;
+  for (BtfId id = 1; id < end_ && seen < kNumbersMax; ++id) {
+    const btf_type* type = at(id);
+    if (!btf_is_int(type) && !btf_is_float(type)) continue;
+    ++seen;
+    if (is_wanted(name(type->name_off))) return id;
   }
   return std::nullopt;
 }

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -37,6 +38,9 @@ class Btf {
   [[nodiscard]] std::span<const BtfId> named(std::string_view name) const;
   // The type of a per-CPU variable.
   [[nodiscard]] std::optional<BtfId> per_cpu_variable(std::string_view name) const;
+  // The first integer or floating-point type that is called so. Looks at no more than a kernel has.
+  [[nodiscard]] std::optional<BtfId> number_where(
+      const std::function<bool(std::string_view name)>& is_wanted) const;
   // Of all types and of nothing else; with repetitions.
   [[nodiscard]] std::vector<std::string_view> type_names() const;
 

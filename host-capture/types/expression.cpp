@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "types/expression_cast.hpp"
+#include "types/expression_kernel.hpp"
 #include "types/expression_members.hpp"
 #include "types/expression_names.hpp"
 #include "types/expression_place.hpp"
@@ -151,6 +152,7 @@ class Parser {
       if (term) ++at_;
       return term;
     }
+    if (names_kernel(tokens(at_, tokens_.size()))) return kernel_place(first);
     if (first.kind == Token::Kind::quoted) {
       ++at_;
       if (!accept("::")) return bad(token(), "'::' and the name of a mark");
@@ -161,6 +163,30 @@ class Parser {
     accept("::");
     const auto root = names_.longest(tokens(at_, tokens_.size()));
     return start_at(root, token());
+  }
+
+  Terms kernel_place(const Token& first) {
+    if (scope_.kernel == nullptr) {
+      return fail({.code = Errc::unsupported,
+                   .subject = "kernel: of a guest whose kernel was not read",
+                   .number = first.column});
+    }
+    auto found = find_in_kernel(*scope_.kernel, text_, tokens(at_, tokens_.size()));
+    if (!found) return tl::unexpected(std::move(found.error()));
+    at_ += found->tokens;
+    Term term;
+    term.catalog = scope_.kernel->catalog();
+    term.place = Place::at_address(found->address);
+    term.type = found->type;
+    return term;
+  }
+
+  // Of a kernel, records are read when somebody goes there.
+  void complete(const Term& term, const PointedType& type) const {
+    if (is_of_kernel(term) && type.pointers == 0) scope_.kernel->complete(type.id);
+  }
+  [[nodiscard]] bool is_of_kernel(const Term& term) const {
+    return scope_.kernel != nullptr && term.catalog == scope_.kernel->catalog();
   }
 
   Terms start_at(const Result<const RootName*>& found, const Token& first) {
@@ -227,6 +253,7 @@ class Parser {
     if (term.type.kind() != Kind::record) {
       return bad(sign, "a struct, union or class before it, and not " + term.type.spelling());
     }
+    complete(term, term.type);
     if (term.type.type().is_declaration) return incomplete(term.type, sign);
     const TypeId record = term.catalog->strip(term.type.id);
     auto found = find_member(*term.catalog, record, name);
@@ -322,6 +349,7 @@ class Parser {
     }
     if (kind != Kind::pointer) return bad(sign, "a pointer or an array, and not " + term.type.spelling());
     const PointedType target = term.type.target();
+    complete(term, target);
     if (is_incomplete(target)) return incomplete(target, sign);
     auto followed = load_pointer(std::move(term), sign);
     if (!followed) return followed;
@@ -402,7 +430,8 @@ class Parser {
   // In the catalog of what is cast, or in another's.
   Result<std::pair<std::shared_ptr<const Catalog>, PointedType>> type_named(
       const Term& term, std::span<const Token> name) const {
-    const auto own = find_type(*term.catalog, name);
+    const auto own =
+        is_of_kernel(term) ? find_kernel_type(*scope_.kernel, name) : find_type(*term.catalog, name);
     if (own) return std::pair{term.catalog, *own};
     for (const LoadedObject& object : scope_.objects) {
       if (object.catalog == nullptr) continue;
@@ -417,6 +446,7 @@ class Parser {
 
   Result<Value> finish(const Term& term) const {
     const Token& end = tokens_.back();
+    complete(term, term.type);
     if (term.is_address) return bad(tokens_[0], "a value that stands in memory, and not an address of one");
     std::uint64_t size = term.type.size();
     if (term.elements && __builtin_mul_overflow(size, *term.elements, &size)) size = UINT64_MAX;
@@ -438,12 +468,16 @@ class Parser {
     value.bit_size = term.bit_size;
     value.catalog = term.catalog;
     value.type = term.type.id;
-    add_pointers(value, term.type.pointers);
+    add_pointers(term, value);
     return value;
   }
 
   // The type of a pointer that only a cast made.
-  static void add_pointers(Value& value, unsigned pointers) {
+  void add_pointers(const Term& term, Value& value) const {
+    unsigned pointers = term.type.pointers;
+    if (is_of_kernel(term)) {
+      for (; pointers != 0; --pointers) value.type = scope_.kernel->pointer_to(value.type);
+    }
     if (pointers == 0) return;
     auto catalog = std::make_shared<Catalog>(*value.catalog);
     for (; pointers != 0; --pointers) {
@@ -473,6 +507,14 @@ std::string_view trimmed(std::string_view text) {
 }
 
 }  // namespace
+
+bool needs_kernel(std::string_view expression) {
+  const std::vector<Token> tokens = tokenize(expression);
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    if (names_kernel(std::span{tokens}.subspan(i))) return true;
+  }
+  return false;
+}
 
 Result<Value> resolve(std::string_view expression, const Scope& scope) {
   return Parser{trimmed(expression), scope}.run();

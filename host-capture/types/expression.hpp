@@ -4,13 +4,18 @@
 //
 //   unary    = '*' unary | '&' unary | '(' type ')' unary | postfix
 //   postfix  = primary { '.' member | '->' member | '[' number ']' } [ '[' number ':' number ']' ]
-//   primary  = name | 'FILE' '::' name | '(' unary ')'
+//   primary  = name | 'FILE' '::' name | '(' unary ')' | kernel
+//   kernel   = 'kernel' ':' symbol [ '[' cpuN ']' ] [ ':' type { '[' number ']' } ]
 //
 // Operators bind as in C. A name is a mark's, or an argument's as it was written at the trigger, with all
 // its signs: after VMITAP_TRIGGER(sent, seg->len), `seg->len` is in the record itself. arg1, arg2 … are
 // the arguments by position. [a:b] takes elements a to b-1 of an array, a flexible array, or behind a
 // pointer. Members of anonymous members and of base classes are found as C and C++ find them. A C++
 // reference stands for what it refers to. 'tcp.c'::state says which of several marks named `state`.
+//
+// kernel:jiffies:unsigned long is of the guest's kernel, which tells its types, but hardly ever of which
+// type a symbol is; kernel:runqueues[cpu0].nr_running is per CPU, and of such it tells. 'a.b' in quotes is a
+// symbol that C could not name; an address in its place, 0xffffffff81000000, is one of several of a name.
 #pragma once
 
 #include <memory>
@@ -25,6 +30,8 @@
 #include "vmitap/control_abi.h"
 
 namespace vmitap::types {
+
+class Kernel;
 
 // A catalog and where the guest loaded its object.
 struct LoadedObject {
@@ -41,6 +48,7 @@ struct Scope {
   std::span<const LoadedObject> objects;
   const LoadedObject* site_object = nullptr;  // nullptr: no trigger (timer, manual)
   const TriggerSite* site = nullptr;
+  Kernel* kernel = nullptr;  // nullptr: none was read; of the thread that resolves
 };
 
 // Where a value is and what it is.
@@ -61,6 +69,10 @@ inline constexpr std::uint64_t kValueMax = 1u << 20;
 // Errc::unknown_name with the nearest name, Errc::ambiguous_name with the candidates,
 // Errc::bad_expression with the column, Errc::too_large (kValueMax, VMITAP_FETCH_HOPS_MAX),
 // Errc::unsupported for a mark whose address nobody told.
+// Values of the kernel have a catalog that changes until Kernel::publish().
 Result<Value> resolve(std::string_view expression, const Scope& scope);
+
+// Whether it speaks of the guest's kernel.
+bool needs_kernel(std::string_view expression);
 
 }  // namespace vmitap::types

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/nearest.hpp"
+#include "types/expression_kernel.hpp"
 
 namespace vmitap::types {
 namespace {
@@ -16,6 +17,8 @@ constexpr std::array<std::string_view, 4> kQualifiers{"const", "volatile", "rest
 constexpr std::array<std::string_view, 12> kBasic{"void",   "_Bool",  "bool",     "char",
                                                   "short",  "int",    "long",     "float",
                                                   "double", "signed", "unsigned", "__int128"};
+
+constexpr std::string_view kVoid = "void ";  // as basic_type() spells it
 
 template <std::size_t N>
 bool contains(const std::array<std::string_view, N>& words, std::string_view word) {
@@ -79,47 +82,57 @@ TypeId find_template(const Catalog& catalog, std::string_view name) {
 }  // namespace
 
 bool is_type_name(std::span<const Token> tokens) {
-  if (tokens.empty()) return false;
+  if (tokens.empty() || names_kernel(tokens)) return false;
   if (is_word(tokens[0], kTags) || is_word(tokens[0], kQualifiers) || is_word(tokens[0], kBasic)) return true;
   return tokens[0].kind == Token::Kind::name && tokens.back().is("*");
 }
 
-Result<PointedType> find_type(const Catalog& catalog, std::span<const Token> tokens) {
+TypeName type_name(std::span<const Token> tokens) {
+  TypeName result;
   std::vector<Token> name;
-  unsigned pointers = 0;
   for (const Token& token : tokens) {
     if (is_word(token, kQualifiers)) continue;
     if (token.is("*")) {
-      ++pointers;
+      ++result.pointers;
     } else {
       name.push_back(token);
     }
   }
-  if (const std::string basic = basic_type(name); !basic.empty()) {
-    if (basic == "void ") return PointedType{&catalog, 0, pointers};
+  result.basic = basic_type(name);
+  result.text = joined(name);
+  if (!name.empty() && is_word(name[0], kTags)) name.erase(name.begin());
+  result.bare = joined(name);
+  return result;
+}
+
+bool is_basic_type(std::string_view name, std::string_view basic) {
+  auto words = tokenize(name);
+  words.pop_back();
+  return basic_type(words) == basic;
+}
+
+Result<PointedType> find_type(const Catalog& catalog, std::span<const Token> tokens) {
+  const TypeName name = type_name(tokens);
+  if (name.basic == kVoid) return PointedType{&catalog, 0, name.pointers};
+  if (!name.basic.empty()) {
     for (TypeId id = 1; id < catalog.types.size(); ++id) {
       const Type& type = catalog[id];
       const bool is_scalar = type.kind == Kind::integer || type.kind == Kind::character ||
                              type.kind == Kind::boolean || type.kind == Kind::floating;
-      if (!is_scalar) continue;
-      auto words = tokenize(type.name);
-      words.pop_back();
-      if (basic_type(words) == basic) return PointedType{&catalog, id, pointers};
+      if (is_scalar && is_basic_type(type.name, name.basic)) return PointedType{&catalog, id, name.pointers};
     }
   }
-  const std::string text = joined(name);
-  TypeId id = catalog.find(text);
-  if (id == 0 && text.find('<') != std::string::npos) id = find_template(catalog, text);
-  if (id != 0) return PointedType{&catalog, id, pointers};
+  TypeId id = catalog.find(name.text);
+  if (id == 0 && name.text.find('<') != std::string::npos) id = find_template(catalog, name.text);
+  if (id != 0) return PointedType{&catalog, id, name.pointers};
   std::vector<std::string_view> known;
   for (const Type& type : catalog.types) {
     if (!type.name.empty() && type.kind != Kind::pointer) known.push_back(type.name);
   }
-  if (!name.empty() && is_word(name[0], kTags)) name.erase(name.begin());
   return fail({.code = Errc::unknown_name,
                .operation = "among the types of this guest's marks and triggers",
-               .subject = text,
-               .hint = nearest(joined(name), known)});
+               .subject = name.text,
+               .hint = nearest(name.bare, known)});
 }
 
 }  // namespace vmitap::types

@@ -43,8 +43,9 @@ class Kernel {
   TypeId pointer_to(TypeId target);
   // Kind::opaque if it is beyond all bounds.
   TypeId array_of(TypeId element, std::uint64_t count);
-  // From here on that catalog never changes: what comes goes into a copy.
+  // From here on that catalog never changes: what comes after reopen() goes into a copy.
   std::shared_ptr<const Catalog> publish();
+  void reopen() { static_cast<void>(changing()); }
 
   [[nodiscard]] bool is_per_cpu(const KernelSymbols::Symbol& symbol) const;
   // Of possible CPUs.

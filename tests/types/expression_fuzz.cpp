@@ -2,8 +2,11 @@
 // Any text is an expression or an error, and no value that it names lies outside of the arguments.
 #include <cstdlib>
 
+#include "btf_maker.hpp"
+#include "kernel_maker.hpp"
 #include "schema_catalog.hpp"
 #include "types/expression.hpp"
+#include "types/kernel.hpp"
 
 namespace vmitap::types {
 namespace {
@@ -40,9 +43,22 @@ struct World {
     site.arguments_size = 28;
     object.catalog = types.shared();
     object.load_bias = 0x10000;
-    scope = {{&object, 1}, &object, &site};
+    BtfMaker btf;
+    const std::uint32_t word = btf.integer("int", 4, BTF_INT_SIGNED);
+    btf.record("s", 16, {{"s", btf.pointer(word + 2), 0}, {"x", btf.array(word, 2), 64}});
+    btf.section(".data..percpu", {btf.variable("v", word + 2)});
+    kernel_memory.write_btf(btf.bytes());
+    kernel_memory.symbol("v", 0x10, 'A');
+    kernel_memory.symbol("__per_cpu_end", 0x20, 'A');
+    kernel_memory.symbol("k", KernelMaker::kText);
+    kernel_memory.write_symbols();
+    kernel_memory.write_per_cpu({0x1000});
+    kernel = *Kernel::read(kernel_memory.image, kernel_memory.memory.reader());
+    scope = {{&object, 1}, &object, &site, kernel.get()};
   }
 
+  KernelMaker kernel_memory;
+  std::unique_ptr<Kernel> kernel;
   LoadedObject object;
   TriggerSite site;
   Scope scope;

@@ -3,6 +3,7 @@
 if(VMITAP_SANITIZE STREQUAL "thread")
   return()
 endif()
+vmitap_test(expression_kernel_test SOURCES expression_kernel_test.cpp LIBS vmitap_types fmt::fmt)
 vmitap_test(kernel_symbols_test SOURCES kernel_symbols_test.cpp LIBS vmitap_types fmt::fmt)
 
 if(VMITAP_BUILD_FUZZERS)
@@ -12,9 +13,9 @@ if(VMITAP_BUILD_FUZZERS)
     COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/kernel_symbols_seed.py ${symbol_seeds}/four
     DEPENDS kernel_symbols_seed.py VERBATIM)
   add_custom_target(kernel_symbols_seeds ALL DEPENDS ${symbol_seeds}/four)
-  vmitap_fuzzer(kernel_symbols_fuzz SOURCES kernel_symbols_fuzz.cpp LIBS vmitap_types fmt::fmt
+  vmitap_fuzzer(fuzz_kernel_symbols SOURCES kernel_symbols_fuzz.cpp LIBS vmitap_types fmt::fmt
     CORPUS ${symbol_seeds})
-  add_dependencies(kernel_symbols_fuzz kernel_symbols_seeds)
+  add_dependencies(fuzz_kernel_symbols kernel_symbols_seeds)
 endif()
 
 find_program(VMITAP_PAHOLE pahole)
@@ -41,6 +42,6 @@ if(VMITAP_BUILD_FUZZERS)
     COMMAND ${CMAKE_COMMAND} -E copy ${btf_subject}.btf ${btf_dir}/seeds/subject
     DEPENDS ${btf_subject}.btf VERBATIM)
   add_custom_target(btf_seeds ALL DEPENDS ${btf_dir}/seeds/subject)
-  vmitap_fuzzer(btf_fuzz SOURCES btf_fuzz.cpp LIBS vmitap_types CORPUS ${btf_dir}/seeds)
-  add_dependencies(btf_fuzz btf_seeds)
+  vmitap_fuzzer(fuzz_btf SOURCES btf_fuzz.cpp LIBS vmitap_types CORPUS ${btf_dir}/seeds)
+  add_dependencies(fuzz_btf btf_seeds)
 endif()

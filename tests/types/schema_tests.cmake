@@ -9,5 +9,5 @@ endforeach()
 foreach(name schema expression)
   vmitap_fuzzer(fuzz_${name}
     SOURCES ${name}_fuzz.cpp
-    LIBS vmitap_types)
+    LIBS vmitap_types fmt::fmt)
 endforeach()
