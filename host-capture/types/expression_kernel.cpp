@@ -86,9 +86,8 @@ class KernelParser {
     const bool has_cpu = token().is("[") && tokens_[at_ + 1].text.starts_with("cpu");
     if (!has_cpu && !is_per_cpu) return symbol.address;
     if (!has_cpu) {
-      return bad(token(),
-                 fmt::format("whose: each CPU has a {} of its own; kernel:{}[cpu0] is that of the first",
-                             printable(symbol.name), printable(symbol.name)));
+      return bad(token(), fmt::format("the CPU, as each has a {} of its own: kernel:{}[cpu0]",
+                                      printable(symbol.name), printable(symbol.name)));
     }
     const Token& cpu = tokens_[at_ + 1];
     if (!is_per_cpu) return bad(cpu, "no CPU: " + printable(symbol.name) + " is no per-CPU variable");
