@@ -3,7 +3,7 @@
 #   cmake -DROOT=DIR -P CheckLayering.cmake
 cmake_minimum_required(VERSION 3.25)
 
-set(ring_abi "vmitap/(ring_abi|control_abi|xen_abi|barrier)\\.h")
+set(ring_abi "vmitap/(ring_abi|control_abi|xen_abi|device_abi|barrier)\\.h")
 set(ring_producer "vmitap/ring_(layout|producer|sync)\\.h")
 set(ring_consumer "vmitap/ring_consumer\\.hpp")
 set(guest_public "vmitap/(mark|trigger)\\.h")

@@ -4,6 +4,7 @@
 #include <linux/align.h>
 #include <linux/module.h>
 #include <linux/string.h>
+#include <linux/uaccess.h>
 
 #include "log.h"
 #include "registry.h"
@@ -58,26 +59,48 @@ static void put_site(struct writer *writer, const struct vmitap_kernel_site *sit
 	    site->text_size - (trigger && site->arguments > 0));
 }
 
+/* A seqlock: the version is odd while we write. */
+static void begin(struct vmitap_directory *directory)
+{
+	vmitap_store_relaxed(&directory->catalog_version, directory->catalog_version + 1);
+	vmitap_write_fence();
+}
+
+static void end(struct vmitap_directory *directory, u64 size)
+{
+	vmitap_store_relaxed(&directory->catalog_size, size);
+	vmitap_write_fence();
+	vmitap_store_relaxed(&directory->catalog_version, directory->catalog_version + 1);
+}
+
 void vmitap_catalog_write(struct vmitap_channel *channel)
 {
-	struct vmitap_directory *directory = channel->directory;
 	struct writer writer = { .base = channel->catalog.address,
 				 .size = (u64)channel->catalog.count * VMITAP_PAGE_SIZE };
 	const struct vmitap_origin *origin;
 	const struct vmitap_kernel_site *site;
 
-	/* A seqlock: odd while we write. */
-	vmitap_store_relaxed(&directory->catalog_version, directory->catalog_version + 1);
-	vmitap_write_fence();
+	begin(channel->directory);
 	list_for_each_entry(origin, &vmitap_origins, list)
 		put(&writer, VMITAP_MODULE, &origin->wire, sizeof(origin->wire), origin->module->name,
 		    strlen(origin->module->name));
 	vmitap_for_each_site(origin, site)
 		put_site(&writer, site);
 	put(&writer, VMITAP_LISTED, NULL, 0, NULL, 0);
-	directory->catalog_size = writer.at;
-	vmitap_write_fence();
-	vmitap_store_relaxed(&directory->catalog_version, directory->catalog_version + 1);
+	end(channel->directory, writer.at);
 	if (writer.full)
 		vmitap_warn("the catalog is full: some triggers and marks are not seen; give more catalog_pages\n");
+}
+
+int vmitap_catalog_copy(struct vmitap_channel *channel, const void __user *from, u64 size)
+{
+	int error = 0;
+
+	if (size > (u64)channel->catalog.count * VMITAP_PAGE_SIZE)
+		return -E2BIG;
+	begin(channel->directory);
+	if (copy_from_user(channel->catalog.address, from, size))
+		error = -EFAULT;
+	end(channel->directory, error ? 0 : size);
+	return error;
 }

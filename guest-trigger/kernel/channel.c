@@ -65,7 +65,7 @@ static void fill_directory(struct vmitap_channel *channel, const struct vmitap_c
 	directory->magic = VMITAP_DIRECTORY_MAGIC;
 }
 
-static int open_port(struct vmitap_channel *channel, irq_handler_t handler, void *context)
+static int open_port(struct vmitap_channel *channel)
 {
 	struct evtchn_alloc_unbound port = { .dom = DOMID_SELF, .remote_dom = 0 };
 	int error, irq;
@@ -73,7 +73,7 @@ static int open_port(struct vmitap_channel *channel, irq_handler_t handler, void
 	error = HYPERVISOR_event_channel_op(EVTCHNOP_alloc_unbound, &port);
 	if (error)
 		return error;
-	irq = bind_evtchn_to_irqhandler(port.port, handler, 0, "vmitap", context);
+	irq = bind_evtchn_to_irqhandler(port.port, channel->handler, 0, "vmitap", channel->context);
 	if (irq < 0) {
 		struct evtchn_close close = { .port = port.port };
 
@@ -120,21 +120,25 @@ int vmitap_channel_open(struct vmitap_channel *channel, const struct vmitap_chan
 
 	memset(channel, 0, sizeof(*channel));
 	strscpy(channel->node, geometry->node, sizeof(channel->node));
-	error = open_regions(channel, geometry) ?: open_port(channel, handler, context);
+	channel->handler = handler;
+	channel->context = context;
+	error = open_regions(channel, geometry) ?: open_port(channel);
 	if (error)
-		vmitap_channel_close(channel, context);
+		vmitap_channel_close(channel);
 	return error;
 }
 
-void vmitap_channel_close(struct vmitap_channel *channel, void *context)
+static void close_port(struct vmitap_channel *channel)
 {
-	/* A host that is attached still maps the directory, and sees that it is one no more. */
-	if (channel->directory)
-		vmitap_store_release(&channel->directory->magic, 0u);
-	if (channel->irq) {
-		vmitap_channel_notify(channel);
-		unbind_from_irqhandler(channel->irq, context);
-	}
+	if (channel->irq)
+		unbind_from_irqhandler(channel->irq, channel->context);
+	channel->irq = 0;
+}
+
+void vmitap_channel_close(struct vmitap_channel *channel)
+{
+	vmitap_channel_retire(channel);
+	close_port(channel);
 	vmitap_region_close(&channel->directory_pages);
 	vmitap_region_close(&channel->requests);
 	vmitap_region_close(&channel->replies);
@@ -142,6 +146,38 @@ void vmitap_channel_close(struct vmitap_channel *channel, void *context)
 	vmitap_region_close(&channel->host);
 	vmitap_region_close(&channel->guest);
 	memset(channel, 0, sizeof(*channel));
+}
+
+void vmitap_channel_retire(struct vmitap_channel *channel)
+{
+	if (!channel->directory || !channel->irq)
+		return;
+	vmitap_store_release(&channel->directory->magic, 0u);
+	vmitap_channel_notify(channel);
+}
+
+bool vmitap_channel_is_stale(const struct vmitap_channel *channel)
+{
+	/* A kernel that resumes elsewhere forgets which port each of its interrupts was. */
+	return irq_from_evtchn(channel->port) != channel->irq;
+}
+
+int vmitap_channel_renew(struct vmitap_channel *channel, unsigned long page_table_root)
+{
+	/* The kernel's own mapping is read-only (region.c); here we stand in for the host, who cannot say that he is gone. */
+	struct vmitap_host_header *header = page_address(channel->host.pages[0]);
+
+	vmitap_store_relaxed(&header->present, 0);
+	close_port(channel);
+	vmitap_region_renew(&channel->guest);
+	vmitap_region_renew(&channel->host);
+	vmitap_region_renew(&channel->catalog);
+	vmitap_region_renew(&channel->replies);
+	vmitap_region_renew(&channel->requests);
+	vmitap_region_renew(&channel->directory_pages);
+	channel->directory->page_table_root = page_table_root;
+	channel->advertised = false;
+	return open_port(channel);
 }
 
 void vmitap_channel_notify(const struct vmitap_channel *channel)

@@ -21,6 +21,8 @@ struct vmitap_channel {
 	struct vmitap_directory *directory;
 	evtchn_port_t port;
 	int irq;
+	irq_handler_t handler;
+	void *context;
 	bool advertised;
 };
 
@@ -38,7 +40,17 @@ struct vmitap_channel_geometry {
  */
 int vmitap_channel_open(struct vmitap_channel *channel, const struct vmitap_channel_geometry *geometry,
 			irq_handler_t handler, void *context);
-void vmitap_channel_close(struct vmitap_channel *channel, void *context);
+void vmitap_channel_close(struct vmitap_channel *channel);
+
+/*
+ * The domain was restored or migrated, and so is another: grants, port and host are gone. Makes them anew for the
+ * same pages; the host is not present. 0 or a negative errno: then try again.
+ */
+int vmitap_channel_renew(struct vmitap_channel *channel, unsigned long page_table_root);
+/* Whether that has to be done. */
+bool vmitap_channel_is_stale(const struct vmitap_channel *channel);
+/* A host that still maps the directory sees that it is one no more. */
+void vmitap_channel_retire(struct vmitap_channel *channel);
 
 /* Any context. Does nothing in a domain that was restored and has not made a new channel yet. */
 void vmitap_channel_notify(const struct vmitap_channel *channel);

@@ -26,16 +26,29 @@ static u64 system_time(const struct pvclock_vcpu_time_info *time, u64 *tsc)
 	return now;
 }
 
-void vmitap_clock_sample_take(struct vmitap_clock_sample *sample)
+static u64 read_both(u64 *tsc)
 {
 	struct vcpu_info *__percpu *vcpu = vmitap_image_vcpu_info();
+
+	return vcpu ? system_time(&(*this_cpu_ptr(vcpu))->time, tsc) : 0;
+}
+
+u64 vmitap_clock_system_ns(void)
+{
+	u64 tsc;
+
+	return read_both(&tsc);
+}
+
+void vmitap_clock_sample_take(struct vmitap_clock_sample *sample)
+{
 	u64 tsc, now;
 
-	if (!vcpu)
-		return;
 	preempt_disable();
-	now = system_time(&(*this_cpu_ptr(vcpu))->time, &tsc);
+	now = read_both(&tsc);
 	preempt_enable();
+	if (!now)
+		return;
 	/* Read like a seqlock: odd while it is written. */
 	vmitap_store_relaxed(&sample->version, sample->version + 1);
 	vmitap_write_fence();

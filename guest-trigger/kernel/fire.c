@@ -13,6 +13,7 @@
 #include <asm/msr.h>
 #include <asm/xen/hypercall.h>
 
+#include "clock.h"
 #include "inline_fetch.h"
 #include "plan.h"
 #include "rings.h"
@@ -20,13 +21,25 @@
 #include "vmitap/ring_sync.h"
 
 #define SPINS 1000
+#define NAP_NS 200000u
 
 static bool wanted(struct vmitap_kernel_site *site, const struct vmitap_plan *plan)
 {
 	return plan->sample <= 1 || (u32)(atomic_inc_return(&site->passed) - 1) % plan->sample == 0;
 }
 
-/* SYNC: until the host answered, or is gone, or it takes too long. Other domains have the processor meanwhile. */
+/* Leaves the processor to other domains, dom0 first of all. Any event of this domain ends it early: the host's
+ * notification does, whichever vCPU it is for. */
+static void nap(void)
+{
+	const u64 now = vmitap_clock_system_ns();
+	struct sched_poll poll = { .nr_ports = 0, .timeout = now + NAP_NS };
+
+	set_xen_guest_handle(poll.ports, NULL);
+	HYPERVISOR_sched_op(now ? SCHEDOP_poll : SCHEDOP_yield, now ? &poll : NULL);
+}
+
+/* SYNC: until the host answered, or is gone, or it takes too long. */
 static void wait_for_host(const struct vmitap_channel *channel, struct vmitap_producer *producer, u64 ticket,
 			  u32 timeout_us)
 {
@@ -42,7 +55,7 @@ static void wait_for_host(const struct vmitap_channel *channel, struct vmitap_pr
 	was = vmitap_sync_park(producer);
 	while (!vmitap_sync_answered(producer, ticket) && vmitap_channel_present(channel) &&
 	       ktime_get_mono_fast_ns() < deadline)
-		HYPERVISOR_sched_op(SCHEDOP_yield, NULL);
+		nap();
 	vmitap_sync_unpark(producer, was);
 	if (!vmitap_sync_answered(producer, ticket))
 		vmitap_sync_abandon(producer, ticket);

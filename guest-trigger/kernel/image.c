@@ -12,7 +12,7 @@
 #include "log.h"
 
 static struct vmitap_kernel_image found;
-static u64 page_table_root;
+static void *top_page_table;
 static struct vcpu_info *__percpu *vcpu_info;
 
 typedef unsigned long (*lookup_t)(const char *name);
@@ -47,7 +47,6 @@ static void find_vmcoreinfo(lookup_t lookup)
 void vmitap_image_find(void)
 {
 	const lookup_t lookup = find_lookup();
-	void *top;
 
 	if (!lookup) {
 		vmitap_warn("kallsyms_lookup_name was not found: the host cannot read the kernel's types\n");
@@ -59,9 +58,7 @@ void vmitap_image_find(void)
 	found.per_cpu_offset = (uintptr_t)__per_cpu_offset;
 	found.cpus = nr_cpu_ids;
 	found.per_cpu_start = lookup("__per_cpu_start");
-	top = (void *)lookup("init_top_pgt");
-	if (top)
-		page_table_root = (u64)virt_to_gfn(top) << PAGE_SHIFT;
+	top_page_table = (void *)lookup("init_top_pgt");
 	vcpu_info = (struct vcpu_info *__percpu *)lookup("xen_vcpu");
 }
 
@@ -72,7 +69,7 @@ void vmitap_image_describe(struct vmitap_kernel_image *image)
 
 u64 vmitap_image_page_table_root(void)
 {
-	return page_table_root;
+	return top_page_table ? (u64)virt_to_gfn(top_page_table) << PAGE_SHIFT : 0;
 }
 
 struct vcpu_info *__percpu *vmitap_image_vcpu_info(void)

@@ -3,6 +3,7 @@
 #include <linux/module.h>
 #include <xen/xen.h>
 
+#include "device.h"
 #include "image.h"
 #include "log.h"
 #include "registry.h"
@@ -22,13 +23,22 @@ static int __init vmitap_init(void)
 		return error;
 	error = vmitap_registry_start();
 	if (error)
-		vmitap_state_stop();
+		goto down;
+	error = vmitap_device_start();
+	if (error)
+		goto deaf;
+	return 0;
+deaf:
+	vmitap_registry_stop();
+down:
+	vmitap_state_stop();
 	return error;
 }
 
 static void __exit vmitap_exit(void)
 {
-	/* Whoever holds sites holds us, so there are none any more. */
+	/* Whoever holds sites or an open file holds us, so there are none any more. */
+	vmitap_device_stop();
 	vmitap_registry_stop();
 	vmitap_state_stop();
 }

@@ -8,8 +8,10 @@
 #include <xen/page.h>
 
 /* Pages one by one and not of a larger order: each goes when dom0 has let go of it. */
-static int furnish(struct vmitap_region *region, unsigned int count, enum vmitap_writer writer)
+static int furnish(struct vmitap_region *region, unsigned int count)
 {
+	const bool readonly = region->writer == VMITAP_GUEST_WRITES;
+
 	region->pages = kvcalloc(count, sizeof(*region->pages), GFP_KERNEL);
 	region->grefs = kvcalloc(count, sizeof(*region->grefs), GFP_KERNEL);
 	if (!region->pages || !region->grefs)
@@ -20,7 +22,7 @@ static int furnish(struct vmitap_region *region, unsigned int count, enum vmitap
 
 		if (!page)
 			return -ENOMEM;
-		gref = gnttab_grant_foreign_access(0, xen_page_to_gfn(page), writer == VMITAP_GUEST_WRITES);
+		gref = gnttab_grant_foreign_access(0, xen_page_to_gfn(page), readonly);
 		if (gref < 0) {
 			__free_page(page);
 			return gref;
@@ -28,8 +30,7 @@ static int furnish(struct vmitap_region *region, unsigned int count, enum vmitap
 		region->pages[region->count] = page;
 		region->grefs[region->count++] = gref;
 	}
-	region->address = vmap(region->pages, count, VM_MAP,
-			       writer == VMITAP_GUEST_WRITES ? PAGE_KERNEL : PAGE_KERNEL_RO);
+	region->address = vmap(region->pages, count, VM_MAP, readonly ? PAGE_KERNEL : PAGE_KERNEL_RO);
 	return region->address ? 0 : -ENOMEM;
 }
 
@@ -38,7 +39,8 @@ int vmitap_region_open(struct vmitap_region *region, unsigned int count, enum vm
 	int error;
 
 	memset(region, 0, sizeof(*region));
-	error = furnish(region, count, writer);
+	region->writer = writer;
+	error = furnish(region, count);
 	if (error)
 		vmitap_region_close(region);
 	return error;
@@ -55,4 +57,13 @@ void vmitap_region_close(struct vmitap_region *region)
 	kvfree(region->grefs);
 	kvfree(region->pages);
 	memset(region, 0, sizeof(*region));
+}
+
+void vmitap_region_renew(struct vmitap_region *region)
+{
+	unsigned int i;
+
+	for (i = 0; i < region->count; i++)
+		gnttab_grant_foreign_access_ref(region->grefs[i], 0, xen_page_to_gfn(region->pages[i]),
+						region->writer == VMITAP_GUEST_WRITES);
 }

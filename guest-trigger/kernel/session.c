@@ -1,21 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "session.h"
 
-#include <linux/string.h>
-
+#include "mailbox.h"
 #include "plan.h"
 #include "registry.h"
-
-/* The host's message as we copied it: it cannot change any more while it is checked. Under vmitap_lock. */
-static struct {
-	struct vmitap_message header;
-	u8 body[VMITAP_MAILBOX_MESSAGE_MAX - sizeof(struct vmitap_message)] __aligned(8);
-} request;
-
-struct answer {
-	struct vmitap_message header;
-	struct vmitap_refused refused;
-};
 
 static struct vmitap_refused refused(enum vmitap_refusal reason, u32 detail)
 {
@@ -51,16 +39,17 @@ static struct vmitap_refused disarm(const struct vmitap_arm *body)
 	return refused(0, 0);
 }
 
-/* A reason of 0: done. size: of the body and its tail. */
-static struct vmitap_refused dispatch(struct vmitap_channel *channel, u32 size)
+/* A reason of 0: done. */
+static struct vmitap_refused dispatch(struct vmitap_channel *channel, const struct vmitap_request *request)
 {
-	const void *body = request.body;
+	const u32 size = request->header.size - sizeof(request->header); /* of the body and its tail */
+	const void *body = request->body;
 	const struct vmitap_arm *arming = body;
 
 	/* Who has let go of the host region may not leave triggers armed behind him. */
 	if (!vmitap_channel_present(channel))
 		return refused(VMITAP_REFUSED_MESSAGE, 0);
-	switch (request.header.type) {
+	switch (request->header.type) {
 	case VMITAP_ATTACH:
 		if (size == sizeof(struct vmitap_attach))
 			return attach(body);
@@ -78,36 +67,10 @@ static struct vmitap_refused dispatch(struct vmitap_channel *channel, u32 size)
 	return refused(VMITAP_REFUSED_MESSAGE, 0);
 }
 
-/* Copies, then looks. */
-static struct vmitap_refused take(struct vmitap_channel *channel, const struct vmitap_mailbox *requests)
-{
-	u32 size;
-
-	memcpy(&request.header, requests->message, sizeof(request.header));
-	size = request.header.size;
-	barrier();
-	if (size < sizeof(request.header) || size > VMITAP_MAILBOX_MESSAGE_MAX)
-		return refused(VMITAP_REFUSED_MESSAGE, 0);
-	size -= sizeof(request.header);
-	memcpy(request.body, requests->message + sizeof(request.header), size);
-	return dispatch(channel, size);
-}
-
 void vmitap_session_serve(struct vmitap_channel *channel)
 {
-	const struct vmitap_mailbox *requests = channel->requests.address;
-	struct vmitap_mailbox *replies = channel->replies.address;
-	/* Acquire: with the host's release, after it wrote the message. */
-	const u32 sequence = vmitap_load_acquire(&requests->sequence);
-	struct answer answer = { 0 };
+	static struct vmitap_request request; /* under vmitap_lock */
 
-	if (sequence == replies->sequence)
-		return;
-	answer.refused = take(channel, requests);
-	answer.header.type = answer.refused.reason ? VMITAP_REFUSED : VMITAP_DONE;
-	answer.header.size = answer.refused.reason ? sizeof(answer) : sizeof(answer.header);
-	memcpy(replies->message, &answer, answer.header.size);
-	/* Release: with the host's acquire, before it reads the answer. */
-	vmitap_store_release(&replies->sequence, sequence);
-	vmitap_channel_notify(channel);
+	if (vmitap_mailbox_take(channel, &request))
+		vmitap_mailbox_conclude(channel, request.sequence, dispatch(channel, &request));
 }

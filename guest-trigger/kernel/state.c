@@ -5,7 +5,6 @@
 #include <linux/log2.h>
 #include <linux/module.h>
 #include <linux/workqueue.h>
-#include <xen/events.h>
 #include <xen/xen-ops.h>
 
 #include "catalog.h"
@@ -13,6 +12,7 @@
 #include "clock.h"
 #include "image.h"
 #include "log.h"
+#include "program.h"
 #include "registry.h"
 #include "rings.h"
 #include "session.h"
@@ -27,13 +27,13 @@ module_param(catalog_pages, uint, 0444);
 MODULE_PARM_DESC(catalog_pages, "pages for the list of triggers and marks, about 40 in each (default 32)");
 
 DEFINE_MUTEX(vmitap_lock);
+struct workqueue_struct *vmitap_queue;
 
 static enum { DOWN, OFFERED, CAPTURED } state;
 static struct vmitap_channel channel;
-static struct workqueue_struct *queue;
 
 /* While a host is present: how often the clock is sampled, and how long a host that died without a word
- * can go unnoticed. While we are down: how soon we try again. */
+ * can go unnoticed. After a restore: how soon we try again. */
 #define TICK HZ
 
 static irqreturn_t host_notified(int irq, void *context);
@@ -46,7 +46,7 @@ static DECLARE_DELAYED_WORK(anew_work, begin_anew);
 
 static irqreturn_t host_notified(int irq, void *context)
 {
-	queue_work(queue, &host_work);
+	queue_work(vmitap_queue, &host_work);
 	return IRQ_HANDLED;
 }
 
@@ -71,7 +71,7 @@ static int offer(void)
 	error = vmitap_rings_open(&channel) ?: vmitap_xenstore_advertise(&channel);
 	if (error) {
 		vmitap_rings_close();
-		vmitap_channel_close(&channel, &channel);
+		vmitap_channel_close(&channel);
 		return error;
 	}
 	state = OFFERED;
@@ -83,7 +83,7 @@ static void capture(void)
 {
 	state = CAPTURED;
 	vmitap_clock_sample_take(&channel.directory->clock);
-	queue_delayed_work(queue, &tick_work, TICK);
+	queue_delayed_work(vmitap_queue, &tick_work, TICK);
 }
 
 /* captured -> offered */
@@ -101,7 +101,7 @@ static void take_down(void)
 	vmitap_registry_disarm_all();
 	vmitap_xenstore_withdraw(&channel);
 	vmitap_rings_close();
-	vmitap_channel_close(&channel, &channel);
+	vmitap_channel_close(&channel);
 	state = DOWN;
 }
 
@@ -133,7 +133,7 @@ static void tick(struct work_struct *work)
 	follow_host();
 	if (state == CAPTURED) {
 		vmitap_clock_sample_take(&channel.directory->clock);
-		queue_delayed_work(queue, &tick_work, TICK);
+		queue_delayed_work(vmitap_queue, &tick_work, TICK);
 	}
 	mutex_unlock(&vmitap_lock);
 }
@@ -146,29 +146,40 @@ void vmitap_state_catalog_changed(void)
 	vmitap_channel_notify(&channel);
 }
 
+/* captured or offered -> offered, in a domain that was restored */
+static int renew(void)
+{
+	int error;
+
+	if (state == DOWN || (channel.advertised && !vmitap_channel_is_stale(&channel)))
+		return 0;
+	release();
+	error = vmitap_channel_renew(&channel, vmitap_image_page_table_root());
+	if (error)
+		return error;
+	vmitap_clock_sample_take(&channel.directory->clock);
+	return vmitap_xenstore_advertise(&channel);
+}
+
 static void begin_anew(struct work_struct *work)
 {
 	int error;
 
 	mutex_lock(&vmitap_lock);
-	take_down();
-	error = offer();
+	error = renew();
 	mutex_unlock(&vmitap_lock);
+	error = vmitap_programs_renew() ?: error;
 	if (error) {
-		vmitap_err("cannot offer a channel after the restore: %d; trying again\n", error);
-		queue_delayed_work(queue, &anew_work, TICK);
+		vmitap_err("cannot offer all channels after the restore: %d; trying again\n", error);
+		queue_delayed_work(vmitap_queue, &anew_work, TICK);
 	}
 }
 
-/*
- * The domain runs again. If it is a new one (restored or migrated), grants, port and keys are gone, and the
- * kernel has forgotten which of its interrupts our port was. Xenstore is not back yet: the queue is frozen
- * until it is.
- */
+/* The domain runs again. Xenstore is not back yet: the queue is frozen until it is. */
 static int resumed(struct notifier_block *block, unsigned long event, void *data)
 {
-	if (state != DOWN && irq_from_evtchn(channel.port) != channel.irq)
-		queue_delayed_work(queue, &anew_work, 0);
+	if (state != DOWN && vmitap_channel_is_stale(&channel))
+		queue_delayed_work(vmitap_queue, &anew_work, 0);
 	return NOTIFY_OK;
 }
 
@@ -183,14 +194,14 @@ int vmitap_state_start(void)
 		vmitap_err("slots must be a power of two from 16 to 65536, catalog_pages 1 to 4096\n");
 		return -EINVAL;
 	}
-	queue = alloc_ordered_workqueue("vmitap", WQ_FREEZABLE);
-	if (!queue)
+	vmitap_queue = alloc_ordered_workqueue("vmitap", WQ_FREEZABLE);
+	if (!vmitap_queue)
 		return -ENOMEM;
 	mutex_lock(&vmitap_lock);
 	error = offer();
 	mutex_unlock(&vmitap_lock);
 	if (error) {
-		destroy_workqueue(queue);
+		destroy_workqueue(vmitap_queue);
 		return error;
 	}
 	xen_resume_notifier_register(&resume_notice);
@@ -207,5 +218,5 @@ void vmitap_state_stop(void)
 	/* Nobody queues any more but the tick, which sees that we are down. */
 	cancel_delayed_work_sync(&tick_work);
 	cancel_work_sync(&host_work);
-	destroy_workqueue(queue);
+	destroy_workqueue(vmitap_queue);
 }

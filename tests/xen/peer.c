@@ -70,7 +70,8 @@ static void *map(uint32_t count, uint32_t *refs, int prot)
 	return address;
 }
 
-static void attach(const char *channel)
+/* bind: takes the channel, and not only looks at it. */
+static void attach(const char *channel, bool bind)
 {
 	struct xs_handle *xenstore = xs_open(0);
 	static uint32_t grefs[GREFS_MAX];
@@ -84,9 +85,11 @@ static void attach(const char *channel)
 	if (read_key(xenstore, channel, "abi") != VMITAP_XEN_ABI_VERSION)
 		die("ABI version");
 	first = read_key(xenstore, channel, "directory");
-	port = xenevtchn_bind_interdomain(evtchn, domid, read_key(xenstore, channel, "port"));
-	if (port < 0)
-		die("binding the port");
+	if (bind) {
+		port = xenevtchn_bind_interdomain(evtchn, domid, read_key(xenstore, channel, "port"));
+		if (port < 0)
+			die("binding the port");
+	}
 	xs_close(xenstore);
 	directory = map(1, &first, PROT_READ);
 	copy = *directory;
@@ -112,11 +115,13 @@ static void attach(const char *channel)
 	guest = map(copy.guest_pages, at, PROT_READ);
 	at += copy.guest_pages;
 	host = map(copy.host_pages, at, PROT_READ | PROT_WRITE);
-	host_header = xengnttab_map_grant_ref_notify(gnttab, domid, at[0], PROT_READ | PROT_WRITE,
-						     offsetof(struct vmitap_host_header, present),
-						     (evtchn_port_t)port);
-	if (!host_header)
-		die("mapping the host header with a notification");
+	if (bind) {
+		host_header = xengnttab_map_grant_ref_notify(gnttab, domid, at[0], PROT_READ | PROT_WRITE,
+							     offsetof(struct vmitap_host_header, present),
+							     (evtchn_port_t)port);
+		if (!host_header)
+			die("mapping the host header with a notification");
+	}
 	at += copy.host_pages;
 	catalog = map(copy.catalog_pages, at, PROT_READ);
 	at += copy.catalog_pages;
@@ -249,7 +254,7 @@ static uint32_t ask(uint32_t type, const void *body, uint32_t size)
 	vmitap_store_release(&requests->sequence, sequence);
 	xenevtchn_notify(evtchn, (evtchn_port_t)port);
 	for (int tries = 0; vmitap_load_acquire(&replies->sequence) != sequence; tries++) {
-		if (tries == 200)
+		if (tries == 200 || directory->magic != VMITAP_DIRECTORY_MAGIC)
 			die("no answer to a request");
 		wait_event(50);
 	}
@@ -473,7 +478,7 @@ static int capture(int argc, char **argv)
 	if (directory->magic == VMITAP_DIRECTORY_MAGIC) {
 		disarm.trigger = find(VMITAP_TRIGGER_SITE, argv[0])->wire.id;
 		if (ask(VMITAP_DISARM, &disarm, sizeof(disarm)))
-			die("DISARM was refused");
+			printf("the trigger is gone\n");
 	}
 	printf("records %" PRIu64 " lost %" PRIu64 " drops %" PRIu64 " sync %" PRIu64 " sync timeouts %" PRIu64
 	       " inline values %" PRIu64 " kicks %" PRIu64 " timeouts %" PRIu64 " clock version %u\n",
@@ -496,7 +501,7 @@ int main(int argc, char **argv)
 	for (int i = 5; i < argc; i++)
 		if (!strncmp(argv[i], "channel=", 8))
 			channel = argv[i] + 8;
-	attach(channel);
+	attach(channel, strcmp(argv[2], "show") != 0);
 	if (!strcmp(argv[2], "show")) {
 		show_directory();
 		read_catalog(true);

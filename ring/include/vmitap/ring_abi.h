@@ -125,7 +125,7 @@ struct vmitap_ring_state {
 	vmitap_u64 sync_abandoned; /* highest sync ticket that the producer gave up waiting for */
 	vmitap_u64 sync_timeouts;  /* how often it did */
 	vmitap_u32 sync_parked;	   /* 1: the producer sleeps until sync_answered changes and must be woken */
-	vmitap_u32 owner;	   /* thread id or vCPU that wrote what stands in the ring, 0: none yet */
+	vmitap_u32 owner;	   /* who wrote what stands in the ring: thread id, or vCPU plus 1; 0: none yet */
 	vmitap_u8 reserved1[40];
 };
 

@@ -12,7 +12,8 @@
  *
  * CHANNEL is "kernel" or the program's PID as the guest's initial PID namespace counts it. All of a
  * channel's keys are written in one transaction, and removed in one. A channel that was taken down and comes
- * again has other grants and another port.
+ * again has other grants and another port; while it goes, its directory's magic is 0 and the host is notified. In a
+ * domain that was restored the host is gone: present is 0, whatever it was when the domain was saved.
  *
  * The host binds the port (Xen lets one do so at a time: that is what "captured" means), maps what the
  * directory lists and sets vmitap_host_header.present. It asks dom0's kernel to clear that byte and to
@@ -111,10 +112,11 @@ struct vmitap_directory_next {
 };
 
 /*
- * One conversation at a time: the host writes a message of control_abi.h (ARM, DISARM) to the requests,
+ * One conversation at a time: the host writes a message of control_abi.h (ATTACH, ARM, DISARM) to the requests,
  * adds 1 to their sequence with release and notifies; the guest answers (DONE, REFUSED) in the replies,
  * stores the same sequence there with release and notifies. Each side copies a message before it looks
- * at it. A new host goes on from the sequence that it finds in the requests.
+ * at it. A new host goes on from the sequence that it finds in the requests, and begins with ATTACH, which disarms
+ * what a host that died just before it had armed: the guest may not have seen that nobody was present in between.
  */
 struct vmitap_mailbox {
 	vmitap_u32 sequence;
