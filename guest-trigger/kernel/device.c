@@ -131,6 +131,12 @@ static bool is_requested(const struct vmitap_program *program)
 	return !program->is_asked && vmitap_mailbox_pending(&program->channel);
 }
 
+/* Header and body, which stand in a row; VMITAP_MAILBOX_MESSAGE_MAX bytes. */
+static void *message_of(struct vmitap_program *program)
+{
+	return (u8 *)&program->request + offsetof(struct vmitap_request, header);
+}
+
 static ssize_t device_read(struct file *file, char __user *user, size_t size, loff_t *position)
 {
 	struct vmitap_program *program = program_of(file);
@@ -148,8 +154,7 @@ static ssize_t device_read(struct file *file, char __user *user, size_t size, lo
 		result = 0;
 	} else if (is_requested(program) && vmitap_mailbox_take(&program->channel, &program->request)) {
 		result = program->request.header.size;
-		/* Header and body stand in a row. */
-		if (copy_to_user(user, &program->request.header, result))
+		if (copy_to_user(user, message_of(program), result))
 			result = -EFAULT;
 		else
 			program->is_asked = true;
@@ -160,8 +165,6 @@ static ssize_t device_read(struct file *file, char __user *user, size_t size, lo
 
 static ssize_t device_write(struct file *file, const char __user *user, size_t size, loff_t *position)
 {
-	static_assert(sizeof(struct vmitap_message) + sizeof_field(struct vmitap_request, body) ==
-		      VMITAP_MAILBOX_MESSAGE_MAX);
 	struct vmitap_program *program = program_of(file);
 	ssize_t result = size;
 
@@ -174,13 +177,13 @@ static ssize_t device_write(struct file *file, const char __user *user, size_t s
 		result = -ENODEV;
 	else if (!program->is_asked)
 		result = -EPROTO;
-	else if (copy_from_user(&program->request.header, user, size))
+	else if (copy_from_user(message_of(program), user, size))
 		result = -EFAULT;
 	else if (program->request.header.size != size)
 		result = -EMSGSIZE;
 	if (result > 0) {
 		program->is_asked = false;
-		vmitap_mailbox_answer(&program->channel, program->request.sequence, &program->request.header, size);
+		vmitap_mailbox_answer(&program->channel, program->request.sequence, message_of(program), size);
 	}
 	mutex_unlock(&program->lock);
 	return result;

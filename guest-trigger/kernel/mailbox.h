@@ -8,9 +8,13 @@
 /* The host's request as we copied it: it cannot change any more while it is looked at. */
 struct vmitap_request {
 	u32 sequence;
-	struct vmitap_message header; /* its size is in range */
+	struct vmitap_message header __aligned(8); /* its size is in range */
 	u8 body[VMITAP_MAILBOX_MESSAGE_MAX - sizeof(struct vmitap_message)] __aligned(8);
 };
+
+/* The message is one piece, for who hands it on (device.c). */
+static_assert(offsetof(struct vmitap_request, body) ==
+	      offsetof(struct vmitap_request, header) + sizeof(struct vmitap_message));
 
 /* Any context. */
 bool vmitap_mailbox_pending(const struct vmitap_channel *channel);
