@@ -69,7 +69,9 @@ Result<ControlMessage> parse_module(std::span<const std::byte> body) {
 Result<ControlMessage> parse_site(std::span<const std::byte> body, bool is_trigger) {
   vmitap_site raw;
   if (!take(body, raw)) return broken("a site is too short");
-  if (raw.arguments > (is_trigger ? kArgumentsMax : 0)) return broken("a site has too many arguments");
+  if (is_trigger && raw.arguments > kArgumentsMax) return broken("a site has too many arguments");
+  if (!is_trigger && (raw.arguments & ~VMITAP_SITE_PER_CPU) != 0)
+    return broken("a mark is of a kind that this vmitap does not know");
   if (is_trigger && raw.size > VMITAP_RECORD_PAYLOAD_MAX)
     return broken("a trigger's arguments fit no record");
   if (!is_trigger && raw.variable + raw.size < raw.variable) return broken("a mark's variable wraps around");
@@ -82,9 +84,11 @@ Result<ControlMessage> parse_site(std::span<const std::byte> body, bool is_trigg
   site.variable = {raw.variable};
   site.size = raw.size;
   site.line = raw.line;
+  site.per_cpu = !is_trigger && (raw.arguments & VMITAP_SITE_PER_CPU) != 0;
   std::string_view text = text_of(body);
   if (text.ends_with('\0')) text.remove_suffix(1);  // the agent may end the last string as it ends the others
-  for (std::uint32_t i = 0; i <= raw.arguments; ++i) {
+  const std::uint32_t arguments = is_trigger ? raw.arguments : 0;
+  for (std::uint32_t i = 0; i <= arguments; ++i) {
     const std::string_view piece = text.substr(0, text.find('\0'));
     if (piece.empty() || !is_printable(piece)) return broken("a site's text is empty or not printable");
     (i == 0 ? site.name : site.arguments.emplace_back()) = piece;

@@ -58,6 +58,7 @@ struct GuestSite {
   GuestVirt variable;      // marks
   std::uint64_t size = 0;  // marks: the variable's; triggers: the argument struct's
   std::uint32_t line = 0;
+  bool per_cpu = false;  // marks: on CPU c the variable stands at variable + __per_cpu_offset[c]
   std::string name;
   std::vector<std::string> arguments;  // triggers: as written
 };

@@ -138,7 +138,7 @@ Result<void> Plans::load_objects(const backend::GuestCatalog& listed, const Opti
     auto catalog = std::make_shared<types::Catalog>(**loaded);
     for (types::Mark& mark : catalog->marks)
       for (const backend::GuestSite& site : listed.sites)
-        if (!site.is_trigger && site.module == module.id &&
+        if (!site.is_trigger && !site.per_cpu && site.module == module.id &&
             site.descriptor.value - module.load_bias == mark.descriptor.value)
           mark.variable = LinkAddr{site.variable.value - module.load_bias};
     object_of_module_[module.id] = objects_.size();

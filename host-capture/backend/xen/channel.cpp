@@ -19,6 +19,7 @@ using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
 constexpr auto kCatalogPatience = 2s;
+constexpr auto kAttachPatience = 5s;
 constexpr auto kLook =
     200us;  // between looks at a mailbox: an answer takes the guest an interrupt and a work item
 
@@ -112,6 +113,10 @@ Result<std::unique_ptr<AttachedChannel>> AttachedChannel::attach(DomId domain,
   if (!notice) return fail(std::move(notice.error()));
   channel->notice_ = std::move(*notice);
   channel->set_present(true);
+  const vmitap_attach hello{VMITAP_CONTROL_ABI_VERSION, 0};
+  const std::string body(reinterpret_cast<const char*>(&hello), sizeof hello);
+  if (auto said = channel->ask(VMITAP_ATTACH, body, advertised.name, kAttachPatience); !said)
+    return fail(std::move(said.error()));
   return channel;
 }
 

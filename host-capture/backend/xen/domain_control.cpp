@@ -8,7 +8,7 @@
 extern "C" {
 #include <xenctrl.h>  // first of Xen's: the others lean on it
 // clang-format off
-#include <xen/platform.h>
+#include <xen/hvm/hvm_op.h>
 #include <xen/sys/privcmd.h>
 // clang-format on
 }
@@ -150,19 +150,15 @@ Result<int> open_privcmd() {
 }
 
 Result<std::uint64_t> system_time(int privcmd) {
-  // The one call that tells it without a side effect: idle times of no CPU, and when they were taken.
-  xen_platform_op_t order{};
-  order.cmd = XENPF_getidletime;
-  order.interface_version = XENPF_INTERFACE_VERSION;
-  privcmd_hypercall call{.op = __HYPERVISOR_platform_op,
-                         .arg = {reinterpret_cast<std::uintptr_t>(&order), 0, 0, 0, 0}};
-  const int result = ::ioctl(privcmd, IOCTL_PRIVCMD_HYPERCALL, &call);
-  if (result != 0)
-    return fail({.code = Errc::system,
-                 .operation = "XENPF_getidletime",
-                 .subject = "Xen's system time",
-                 .sys = result < 0 ? errno : EIO});
-  return order.u.getidletime.now;
+  xen_hvm_get_time_t time{};
+  privcmd_hypercall call{.op = __HYPERVISOR_hvm_op,
+                         .arg = {HVMOP_get_time, reinterpret_cast<std::uintptr_t>(&time), 0, 0, 0}};
+  if (::ioctl(privcmd, IOCTL_PRIVCMD_HYPERCALL, &call) == 0) return time.now;
+  return fail({.code = Errc::system,
+               .operation = "HVMOP_get_time",
+               .subject = "Xen's system time",
+               .sys = errno,
+               .hint = "Xen has to be built with support for HVM"});
 }
 
 }  // namespace vmitap::backend::xen

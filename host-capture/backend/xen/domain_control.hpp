@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What vmitap asks the hypervisor about domains. The one place that depends on interfaces which change
-// with every release of Xen: libxenctrl, and the layout of its control calls (xen/public/domctl.h,
-// platform.h).
+// with every release of Xen: libxenctrl, and the layout of its control calls (xen/public/domctl.h).
 #pragma once
 
 #include <array>
