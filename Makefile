@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The front door. Everything behind it is CMake; `make help` lists the doors.
 .DEFAULT_GOAL := all
-.PHONY: all demo test test-quick bench lint format clean help packages packages-test
+.PHONY: all demo lab test test-quick test-xen bench lint format clean help packages packages-test
 .SILENT:
 
 JOBS ?= $(shell nproc)
@@ -13,6 +13,9 @@ all: packages ## build everything; the command is build/vmitap
 demo: all ## see it work: TCP over lwIP, captured segment by segment (a minute after the build)
 	examples/lwip/demo.sh build
 
+lab: all ## a Xen host to try vmitap on, under QEMU: no Xen machine needed (a minute after the build)
+	tests/xen-lab/try.sh build
+
 test: packages-test ## everything that CI checks: lint, all tests, asan+ubsan, tsan, the fuzzers (25 minutes)
 	tests/run-all.sh
 
@@ -20,6 +23,9 @@ test-quick: packages-test ## the release preset's tests alone
 	cmake --preset release -DVMITAP_BUILD_TESTS=ON
 	cmake --build build -j $(JOBS)
 	ctest --preset release -LE long -j $(JOBS)
+
+test-xen: all packages-test ## scenarios on real Xen, real dom0 and real guests under QEMU (up to 12 minutes)
+	tests/xen/run.sh build
 
 bench: all ## Google Benchmark: ring, fire, encode, end to end
 	bench/run.sh build

@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Usage: run.sh BUILD [SCENARIO...]: boots one Xen host with four guests and runs the scenarios in its dom0, all of
+# them or those whose names begin so. A line for each; fails if any does. README.md tells how to write one.
+set -euo pipefail
+
+here=$(cd "$(dirname "$0")" && pwd)
+lab=$here/../xen-lab
+build=$(realpath "$1")
+shift
+out=$build/xen/results
+export VMITAP_LAB_CACHE=${VMITAP_LAB_CACHE:-$build/xen-lab}
+
+for wanted; do
+	compgen -G "$here/scenarios/$wanted*.sh" >/dev/null || { echo "run.sh: no scenario's name begins with '$wanted'" >&2; exit 2; }
+done
+"$lab/prepare.sh" "$build"
+
+options=(--timeout "${VMITAP_XEN_TIMEOUT:-660}" --out "$out" --dom0-file "$here/scenarios" --dom0-file "$here/lib.sh")
+for guest in pv1:pv:128:2 pv2:pv:128:2 pvh1:pvh:128:2 pvh2:pvh:128:2; do
+	options+=(--guest "$guest" --guest-file "${guest%%:*}:$build/xen/modules")
+	for file in "$build"/xen/guest-programs/*; do
+		[ ! -f "$file" ] || options+=(--guest-file "${guest%%:*}:$file")
+	done
+done
+for file in "$build"/xen/root/*; do options+=(--dom0-file "$file"); done
+rm -rf "$out"
+status=0
+"$lab/lab" run "${options[@]}" -- "$here/dom0-runner" "$@" || status=$?
+case $status in
+0 | 1) ;;
+124) echo "FAIL: the scenarios took too long, or the host hung" ;;
+*) echo "FAIL: the host did not come up (status $status)" ;;
+esac
+exit "$status"
