@@ -149,7 +149,7 @@ TEST(ControlMessage, RefusesWhatBreaksTheContract) {
   refused(packet(VMITAP_WELCOME, a_welcome(), "more"));
   const auto nothing = [](auto&) {};
   refused_with<vmitap_module>(VMITAP_MODULE, a_module(), nothing, "");
-  refused_with<vmitap_module>(VMITAP_MODULE, a_module(), nothing, "relative");
+  refused_with<vmitap_module>(VMITAP_MODULE, a_module(), nothing, "not/absolute");
   refused_with<vmitap_module>(VMITAP_MODULE, a_module(), nothing, "/bin/a\0b"s);
   refused_with<vmitap_module>(VMITAP_MODULE, a_module(), nothing, "/" + std::string(5000, 'a'));
   refused_with<vmitap_module>(

@@ -15,9 +15,6 @@
 
 namespace vmitap::backend::xen {
 
-// What the channel offers, copied while the guest did not write it. Errc::protocol, timeout.
-Result<GuestCatalog> read_catalog(Grants& grants, const Directory& directory);
-
 class AttachedChannel {
  public:
   // Errc::already_captured, protocol, abi_mismatch.

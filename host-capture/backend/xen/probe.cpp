@@ -7,7 +7,7 @@
 #include <algorithm>
 
 #include "backend/xen/capture_lock.hpp"
-#include "backend/xen/channel.hpp"
+#include "backend/xen/catalog.hpp"
 #include "backend/xen/find.hpp"
 #include "backend/xen/frame_cache.hpp"
 #include "backend/xen/pause_ledger.hpp"

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "backend/control_request.hpp"
+#include "backend/xen/catalog.hpp"
 #include "vmitap/barrier.h"
 
 namespace vmitap::backend::xen {
