@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Usage: run.sh BUILD [SCENARIO...]: boots one Xen host with four guests and runs the scenarios in its dom0, all of
 # them or those whose names begin so. A line for each; fails if any does. README.md tells how to write one.
+# VMITAP_XEN_GUESTS: other guests than the usual ones, as `lab run --guest` takes them.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -17,13 +18,13 @@ done
 "$lab/prepare.sh" "$build"
 
 options=(--timeout "${VMITAP_XEN_TIMEOUT:-660}" --out "$out" --dom0-file "$here/scenarios" --dom0-file "$here/lib.sh")
-for guest in pv1:pv:128:2 pv2:pv:128:2 pvh1:pvh:128:2 pvh2:pvh:128:2; do
+for guest in ${VMITAP_XEN_GUESTS:-pv1:pv:128:2 pv2:pv:128:2 pvh1:pvh:128:2 pvh2:pvh:128:2}; do
 	options+=(--guest "$guest" --guest-file "${guest%%:*}:$build/xen/modules")
 	for file in "$build"/xen/guest-programs/*; do
 		[ ! -f "$file" ] || options+=(--guest-file "${guest%%:*}:$file")
 	done
 done
-for file in "$build"/xen/root/*; do options+=(--dom0-file "$file"); done
+for file in "$build"/xen/root/* "$build"/xen/tools/*; do options+=(--dom0-file "$file"); done
 rm -rf "$out"
 status=0
 "$lab/lab" run "${options[@]}" -- "$here/dom0-runner" "$@" || status=$?

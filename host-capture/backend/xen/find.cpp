@@ -88,7 +88,7 @@ Result<Found> find_guest(const Store& store, const DomainControl& control, std::
     if (kernel != all.end()) return Found{*domain, *kernel, identity_of(store, *domain, *kernel)};
     return fail({.code = Errc::not_instrumented,
                  .subject = fmt::format("domain {} ({})", domain->id.value, shown),
-                 .hint = "load vmitap.ko in it (docs/guests.md), then try again"});
+                 .hint = "load vmitap.ko in it (docs/xen.md), then try again"});
   }
   const std::string_view program = name.substr(slash + 1);
   std::vector<const Advertisement*> fit;

@@ -5,8 +5,8 @@ refuse "no such domain" 1 'nosuch' capture xen:nosuch
 refuse "no such number" 1 '999' capture xen:999
 refuse "no name" 1 'xen' capture xen:
 refuse "the control domain" 1 'dom0|Domain-0' capture xen:Domain-0
-for name in pv1 pvh1; do
-	refuse "$name has no module" 1 'module' capture "xen:$name"
+for name in $GUESTS; do
+	refuse "$name has no module" 1 'vmitap.ko' capture "xen:$name"
 done
 check "nothing was written" test ! -e $scratch/none.mcap
 for name in $GUESTS; do

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: MIT
+# A marked struct of a kernel module, with bit-fields, a nested union, an enum, an array and a pointer, captured on
+# its own trigger in all four modes. Where the mode says that the values are the trigger's own, each record equals
+# the line that the module itself logged.
+# timeout: 600
+steps=${VMITAP_XEN_STEPS:-2000}
+
+# The captured records in the words of the module's log.
+as_logged() { # FILE
+	vmitap decode "$1" --format csv --fields "$fields" | awk -F, '
+		BEGIN { phase["STATION_IDLE"] = 0; phase["STATION_FILLING"] = 3; phase["STATION_DRAINING"] = 7 }
+		NR > 1 { $6 = phase[$6]; gsub(/"/, ""); print }' OFS=' '
+}
+values='values.*station'
+fields="$values.number,$values.step,$values.urgent,$values.priority,$values.drift,$values.phase,$values.word.whole"
+for i in 0 1 2 3; do fields="$fields,$values.levels[$i]"; done
+fields="$fields,values.station->link->hops,values.station->link->weight,$values.label"
+
+for name in $GUESTS; do
+	load "$name" vmitap
+	load "$name" vmitap_example pause_us=50
+	threads=$(guest "$name" nproc)
+	count=$((steps * threads))
+	for mode in sync inline paused live; do
+		file=/out/$name-$mode.mcap
+		vmitap capture "xen:$name" --debug-dir /root/debug --on station_step --mode $mode --sync-timeout 1s \
+			--read '*station,station->link->hops,station->link->weight' --for 100s --count $count -o "$file" \
+			>$scratch/capture 2>&1 &
+		capture=$!
+		eventually "$name is captured" 20 sh -c "vmitap list --json | grep -q '\"capturing\": *true'"
+		check "steps in $name" guest "$name" "echo $steps >/dev/vmitap_example"
+		wait $capture || { cat $scratch/capture; fail "capturing $name in mode $mode"; }
+		cat $scratch/capture
+		equal "every trigger is in the file" $count "$(vmitap decode "$file" | wc -l)"
+		expect "nothing is lost" 'lost +nothing' vmitap info "$file"
+		guest "$name" 'cat /dev/vmitap_example' | sort -n -k 1 -k 2 >$scratch/logged
+		equal "the module's log" $count "$(wc -l <$scratch/logged)"
+		case $mode in sync | inline)
+			as_logged "$file" | sort -n -k 1 -k 2 >$scratch/captured
+			check "what was captured is what was logged" diff $scratch/logged $scratch/captured
+			;;
+		esac
+	done
+done
