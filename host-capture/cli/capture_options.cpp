@@ -113,7 +113,7 @@ void describe_options(CLI::App& command, CaptureOptions& options) {
       ->group(where);
   command
       .add_option("--debug-dir", options.debug_dirs,
-                  "Folder of debug files, or of objects that the guest does not show; looked at first, may "
+                  "Folder of debug files, or of objects the guest keeps to itself; may "
                   "be repeated")
       ->type_name("DIR")
       ->allow_extra_args(false)

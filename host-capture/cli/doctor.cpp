@@ -130,7 +130,7 @@ void add_doctor(CLI::App& app, Exit& exit) {
   command->add_option("GUEST", options->guest, "Look at this guest too: local:NAME or local:PID");
   command
       ->add_option("--debug-dir", options->debug_dirs,
-                   "Folder of debug files, or of objects that the guest does not show; looked at first, may "
+                   "Folder of debug files, or of objects the guest keeps to itself; may "
                    "be repeated")
       ->type_name("DIR");
   command->footer(kHelp);

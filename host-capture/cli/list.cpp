@@ -179,7 +179,7 @@ void add_list(CLI::App& app, Exit& exit) {
   command->add_flag("--json", options->json, "As JSON: an array of guests");
   command
       ->add_option("--debug-dir", options->debug_dirs,
-                   "Folder of debug files, or of objects that the guest does not show; looked at first, may "
+                   "Folder of debug files, or of objects the guest keeps to itself; may "
                    "be repeated")
       ->type_name("DIR");
   command->footer(kHelp);

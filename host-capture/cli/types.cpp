@@ -233,7 +233,7 @@ void add_types(CLI::App& app, Exit& exit) {
       "As JSON: triggers, marks and types of the object; an array of that if there are several");
   command
       ->add_option("--debug-dir", options->debug_dirs,
-                   "Folder of debug files, or of objects that the guest does not show; looked at first, may "
+                   "Folder of debug files, or of objects the guest keeps to itself; may "
                    "be repeated")
       ->type_name("DIR");
   command->footer(kHelp);

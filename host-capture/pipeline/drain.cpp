@@ -124,10 +124,7 @@ bool Drain::collect(Batch& batch) {
   bool any = drain_rings(batch) > 0;
   const auto now = Clock::now();
   tick(batch, now);
-  for (std::uint32_t manual = manual_.exchange(0, std::memory_order_relaxed); manual > 0; --manual)
-    for (std::uint32_t i = 0; i < guests_.size(); ++i)
-      if (!guests_[i].gone && !guests_[i].last_words && guests_[i].plans->manual() != nullptr)
-        fire(batch, i, *guests_[i].plans->manual());
+  fire_by_hand(batch);
   if (control_ready_) on_control(batch);
   if (now - housekept_ >= kHousekeeping) housekeeping(batch, now);
   any = any || !batch.events.empty() || !batch.losses.empty() || !batch.announcements.empty() || batch.flush;
@@ -168,6 +165,13 @@ std::size_t Drain::drain_rings(Batch& batch) {
     if (*guest.last_words == 0 || (count == 0 && !has_records(guest))) bury(batch, i);
   }
   return total;
+}
+
+void Drain::fire_by_hand(Batch& batch) {
+  for (std::uint32_t manual = manual_.exchange(0, std::memory_order_relaxed); manual > 0; --manual)
+    for (std::uint32_t i = 0; i < guests_.size(); ++i)
+      if (!guests_[i].gone && !guests_[i].last_words && guests_[i].plans->manual() != nullptr)
+        fire(batch, i, *guests_[i].plans->manual());
 }
 
 void Drain::fire(Batch& batch, std::uint32_t guest, const SitePlan& site) {
@@ -361,14 +365,15 @@ std::unique_ptr<Batch> Drain::empty_batch() {
   return batch;
 }
 
-// Triggers off, then what the rings still hold.
+// What the user fired last, triggers off, then what the rings still hold.
 void Drain::finish() {
+  std::unique_ptr<Batch> batch = empty_batch();
+  fire_by_hand(*batch);
   for (DrainGuest& guest : guests_) {
     if (guest.gone || guest.last_words) continue;
     for (const SitePlan& site : guest.plans->sites()) (void)guest.guest->disarm(site.id);
   }
   const auto patience = Clock::now() + kLastFires;
-  std::unique_ptr<Batch> batch = empty_batch();
   for (std::size_t total = 0; total < kFinalRecords;) {
     if (const std::size_t count = drain_rings(*batch); count > 0) {
       total += count;

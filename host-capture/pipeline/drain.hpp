@@ -66,6 +66,7 @@ class Drain {
   bool collect(Batch& batch);
   std::size_t drain_rings(Batch& batch);
   void tick(Batch& batch, Clock::time_point now);
+  void fire_by_hand(Batch& batch);
   void fire(Batch& batch, std::uint32_t guest, const SitePlan& site);
   void housekeeping(Batch& batch, Clock::time_point now);
   void collect_losses(Batch& batch);

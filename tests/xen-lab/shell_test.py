@@ -57,11 +57,14 @@ class Terminal:
 def main():
     terminal = Terminal([str(HERE / "try.sh"), sys.argv[1]])
     greeting = terminal.until(PROMPT, 300)
-    for word in ("vmitap list", "vmitap capture", "vmitap decode"):
+    for word in ("vmitap list", "vmitap capture", "kernel:jiffies"):
         assert word in greeting, greeting
     terminal.say("vmitap list")
     listed = terminal.until(PROMPT, 30)
     assert "xen:pv" in listed and "xen:pvh" in listed, listed
+    terminal.say("vmitap capture xen:pv --every 100ms --read 'kernel:jiffies:unsigned long' --count 2 -o - | tail -n 1; echo done")
+    captured = terminal.until(r"done\s+" + PROMPT, 60)
+    assert '"kernel:jiffies:unsigned long":' in captured, captured
     terminal.say("guest pvh 'uname -s; exit 5'; echo status $?")
     answer = terminal.until(PROMPT, 30)
     assert "Linux" in answer and "status 5" in answer, answer

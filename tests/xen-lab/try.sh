@@ -11,8 +11,9 @@ echo "A Xen host of your own: hypervisor, dom0 and two guests, under QEMU. Up in
 echo "(If it hangs: Ctrl-A, then X. What you leave in its /out comes back into ./lab-out.)"
 "$here/prepare.sh" "$build"
 options=()
-for guest in pv pvh; do
-	options+=(--guest "$guest:$guest:160:2")
+for guest in pv:pv:160:2 pvh:pvh:160:1; do
+	options+=(--guest "$guest")
+	guest=${guest%%:*}
 	for module in vmitap vmitap_example; do options+=(--module "$guest:$build/xen/modules/$module.ko"); done
 	options+=(--guest-script "$guest:$here/try-guest")
 done
