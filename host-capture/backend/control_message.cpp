@@ -90,8 +90,10 @@ Result<ControlMessage> parse_site(std::span<const std::byte> body, bool is_trigg
   const std::uint32_t arguments = is_trigger ? raw.arguments : 0;
   for (std::uint32_t i = 0; i <= arguments; ++i) {
     const std::string_view piece = text.substr(0, text.find('\0'));
-    if (piece.empty() || !is_printable(piece)) return broken("a site's text is empty or not printable");
-    (i == 0 ? site.name : site.arguments.emplace_back()) = piece;
+    // An argument is as somebody typed it: a tab in it is no crime.
+    if (piece.empty() || (i == 0 && !is_printable(piece)))
+      return broken("a site's text is empty or its name not printable");
+    (i == 0 ? site.name : site.arguments.emplace_back()) = printable(piece);
     text.remove_prefix(std::min(text.size(), piece.size() + 1));
   }
   if (!text.empty()) return broken("a site's text does not fit its number of arguments");
