@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # A host that is killed in PAUSED mode at any moment leaves no guest paused; a pause that is not ours stays.
-# timeout: 240
-rounds=${VMITAP_XEN_KILLS:-50}
+# timeout: 400
+rounds=${VMITAP_XEN_KILLS:-100}
 name=$(echo "$GUESTS" | head -n 1)
 load "$name" vmitap
 load "$name" vmitap_example
@@ -32,7 +32,7 @@ cat $scratch/watched
 [ "$(sed 's/ ms.*//' $scratch/watched)" -lt 100 ] || fail "the guest stood still for $(cat $scratch/watched)"
 grep -qv 'paused at 0 of' $scratch/watched || fail "no pause was ever seen: nothing was tried"
 equal "no pause is on file" "" "$(ls /run/vmitap | grep pauses-)"
-expect "the guest runs" 'vmitap holds no pause' vmitap doctor "xen:$name"
+expect "the guest runs" 'vmitap holds no pause' vmitap doctor --debug-dir /root/debug "xen:$name"
 
 # What an administrator paused stays paused, whoever is killed meanwhile.
 (capture) &
@@ -44,6 +44,6 @@ kill -KILL $victim
 wait $victim
 sleep 1
 expect "it is paused still" "^$name .* --p---" xl list
-expect "and doctor says that it is not ours" 'not by vmitap' vmitap doctor "xen:$name"
+expect "and doctor says that it is not ours" 'not by vmitap' vmitap doctor --debug-dir /root/debug "xen:$name"
 check "xl unpause" xl unpause "$name"
 check "it runs again" guest "$name" true
