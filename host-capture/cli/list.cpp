@@ -56,7 +56,7 @@ std::vector<Listed> survey(std::span<const std::string> debug_dirs) {
 
 // A site whose types are not known, as the guest itself tells it.
 std::string bare_text(const backend::GuestSite& site) {
-  if (!site.is_trigger) return printable(site.name);
+  if (!site.is_trigger) return printable(site.name) + (site.per_cpu ? "[cpuN]" : "");
   std::string arguments;
   for (const std::string& argument : site.arguments) arguments += (arguments.empty() ? "" : ", ") + argument;
   return printable(fmt::format("{}({})", site.name, arguments));
@@ -92,6 +92,7 @@ ordered_json to_json(const Listed& guest) {
     } else {
       list.push_back(bare_json(site));
     }
+    if (!site.is_trigger) list.back()["per_cpu"] = site.per_cpu;
   }
   for (const ModuleTypes& module : guest.types->modules) {
     json["objects"].push_back({{"path", printable(module.module.path)},
@@ -112,7 +113,7 @@ void print_sites(const GuestTypes& types, bool triggers, const Style& style) {
       text = trigger_text(*module->catalog, *trigger);
       place = place_text(trigger->file, trigger->line);
     } else if (const types::Mark* mark = triggers ? nullptr : types.mark_of(site)) {
-      text = mark_text(*module->catalog, *mark);
+      text = mark_text(*module->catalog, *mark, site.per_cpu);
       place = place_text(mark->file, mark->line);
     }
     fmt::print("  {:<9} {:<58} {}\n", first ? (triggers ? "triggers" : "marks") : "", text, style.dim(place));

@@ -23,8 +23,8 @@ std::string trigger_text(const types::Catalog& catalog, const types::TriggerSite
   return printable(fmt::format("{}({})", site.name, arguments));
 }
 
-std::string mark_text(const types::Catalog& catalog, const types::Mark& mark) {
-  return printable(catalog.spelling(mark.type, mark.name));
+std::string mark_text(const types::Catalog& catalog, const types::Mark& mark, bool per_cpu) {
+  return printable(catalog.spelling(mark.type, mark.name + (per_cpu ? "[cpuN]" : "")));
 }
 
 ordered_json trigger_json(const types::Catalog& catalog, const types::TriggerSite& site) {

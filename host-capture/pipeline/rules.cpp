@@ -6,6 +6,7 @@
 
 #include "base/nearest.hpp"
 #include "types/object.hpp"
+#include "types/per_cpu.hpp"
 
 namespace vmitap::pipeline {
 namespace {
@@ -60,6 +61,7 @@ Result<std::unique_ptr<Plans>> Plans::make(backend::Guest& guest, const Options&
   auto plans = std::make_unique<Plans>();
   if (auto loaded = plans->load_objects(*listed, options); !loaded) return fail(std::move(loaded.error()));
   if (auto read = plans->load_kernel(guest, *listed, options); !read) return fail(std::move(read.error()));
+  if (auto read = plans->load_cpus(guest, *listed, options); !read) return fail(std::move(read.error()));
 
   plans->timers_.resize(options.rules.size());
   for (std::size_t i = 0; i < options.rules.size(); ++i) {
@@ -72,7 +74,9 @@ Result<std::unique_ptr<Plans>> Plans::make(backend::Guest& guest, const Options&
         return fail(std::move(planned.error()));
     }
     if (rule.on.empty() || rule.every.count() > 0) {
-      const types::Scope scope{.objects = plans->objects_, .kernel = plans->kernel_.get()};
+      const types::Scope scope{.objects = plans->objects_,
+                               .kernel = plans->kernel_.get(),
+                               .per_cpu_offsets = plans->per_cpu_offsets_};
       auto plan = plans->plan_rule(rule, scope, rule.on.empty() ? mode_of(rule) : PAUSED, next_channel);
       if (!plan) return fail(std::move(plan.error()));
       if (rule.every.count() > 0) {
@@ -115,6 +119,17 @@ Result<void> Plans::load_kernel(backend::Guest& guest, const backend::GuestCatal
   return {};
 }
 
+Result<void> Plans::load_cpus(backend::Guest& guest, const backend::GuestCatalog& listed,
+                              const Options& options) {
+  const bool is_needed = std::ranges::any_of(
+      options.rules, [](const Rule& rule) { return std::ranges::any_of(rule.read, types::needs_cpus); });
+  if (!is_needed || !listed.kernel) return {};
+  auto offsets = types::read_per_cpu_offsets(*listed.kernel, guest);
+  if (!offsets) return fail(std::move(offsets.error()));
+  per_cpu_offsets_ = *std::move(offsets);
+  return {};
+}
+
 void Plans::publish_kernel() {
   if (!kernel_) return;
   auto catalog = kernel_->publish();
@@ -138,9 +153,11 @@ Result<void> Plans::load_objects(const backend::GuestCatalog& listed, const Opti
     auto catalog = std::make_shared<types::Catalog>(**loaded);
     for (types::Mark& mark : catalog->marks)
       for (const backend::GuestSite& site : listed.sites)
-        if (!site.is_trigger && !site.per_cpu && site.module == module.id &&
-            site.descriptor.value - module.load_bias == mark.descriptor.value)
+        if (!site.is_trigger && site.module == module.id &&
+            site.descriptor.value - module.load_bias == mark.descriptor.value) {
           mark.variable = LinkAddr{site.variable.value - module.load_bias};
+          mark.per_cpu = site.per_cpu;
+        }
     object_of_module_[module.id] = objects_.size();
     objects_.push_back({.catalog = known_before(std::move(catalog)), .load_bias = module.load_bias});
   }
@@ -211,8 +228,11 @@ Result<void> Plans::plan_site(std::size_t rule_index, const backend::GuestSite& 
     for (const Feed& shared : other.feeds)
       if (shared.rule->rule == &rule) return feed(*plan, *shared.rule, options);
   }
-  const types::Scope scope{
-      .objects = objects_, .site_object = &object, .site = &plan->described, .kernel = kernel_.get()};
+  const types::Scope scope{.objects = objects_,
+                           .site_object = &object,
+                           .site = &plan->described,
+                           .kernel = kernel_.get(),
+                           .per_cpu_offsets = per_cpu_offsets_};
   auto made = plan_rule(rule, scope, mode_of(rule), next_channel);
   if (!made) return fail(std::move(made.error()));
   return feed(*plan, **made, options);

@@ -91,6 +91,8 @@ class Plans {
   // Reads the guest's kernel if an expression speaks of it.
   Result<void> load_kernel(backend::Guest& guest, const backend::GuestCatalog& listed,
                            const Options& options);
+  // Where its CPUs have their own of each per-CPU variable, if an expression names one.
+  Result<void> load_cpus(backend::Guest& guest, const backend::GuestCatalog& listed, const Options& options);
   // The kernel's types are an object like others, once it is known which of them are wanted.
   void publish_kernel();
   Result<void> load_objects(const backend::GuestCatalog& listed, const Options& options);
@@ -105,6 +107,7 @@ class Plans {
   Result<void> feed(SitePlan& site, const RulePlan& rule, const Options& options);
 
   std::unique_ptr<types::Kernel> kernel_;
+  std::vector<std::uint64_t> per_cpu_offsets_;
   std::vector<types::LoadedObject> objects_;
   std::unordered_map<std::uint32_t, std::size_t> object_of_module_;
   std::deque<RulePlan> rules_;

@@ -10,6 +10,7 @@
 #include "types/expression_names.hpp"
 #include "types/expression_place.hpp"
 #include "types/expression_tokens.hpp"
+#include "types/per_cpu.hpp"
 
 namespace vmitap::types {
 namespace {
@@ -219,7 +220,9 @@ class Parser {
       term.place = Place::in_arguments(root.argument->offset, scope_.site->arguments_size);
       term.type = {term.catalog.get(), root.argument->type, 0};
     } else if (root.address != 0) {
-      term.place = Place::at_address(root.address);
+      const auto offset = root.mark->per_cpu ? cpu_offset(root.mark->name) : std::uint64_t{0};
+      if (!offset) return tl::unexpected(offset.error());
+      term.place = Place::at_address(root.address + *offset);
       term.type = {term.catalog.get(), root.mark->type, 0};
     } else {
       return fail(
@@ -227,6 +230,15 @@ class Parser {
            .subject = "the mark " + root.mark->name + ", whose address only the running guest knows"});
     }
     return through_references(std::move(term), where);
+  }
+
+  // [cpuN] behind the name of a mark.
+  Result<std::uint64_t> cpu_offset(std::string_view name) {
+    if (!names_cpu(tokens(at_, tokens_.size()))) return cpu_is_missing(text_, token(), name);
+    const auto cpu = read_cpu(text_, tokens(at_, tokens_.size()), scope_.per_cpu_offsets.size());
+    if (!cpu) return tl::unexpected(cpu.error());
+    at_ += kCpuTokens;
+    return scope_.per_cpu_offsets[*cpu];
   }
 
   // name { '::' name }; empty if there is none.
@@ -499,6 +511,15 @@ class Parser {
   int depth_ = 0;
 };
 
+// Somewhere in there begins what is looked for.
+bool has(std::string_view expression, bool (*begins)(std::span<const Token>)) {
+  const std::vector<Token> tokens = tokenize(expression);
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    if (begins(std::span{tokens}.subspan(i))) return true;
+  }
+  return false;
+}
+
 std::string_view trimmed(std::string_view text) {
   constexpr std::string_view kSpace = " \t\n\v\f\r";
   const std::size_t begin = text.find_first_not_of(kSpace);
@@ -508,13 +529,8 @@ std::string_view trimmed(std::string_view text) {
 
 }  // namespace
 
-bool needs_kernel(std::string_view expression) {
-  const std::vector<Token> tokens = tokenize(expression);
-  for (std::size_t i = 0; i < tokens.size(); ++i) {
-    if (names_kernel(std::span{tokens}.subspan(i))) return true;
-  }
-  return false;
-}
+bool needs_kernel(std::string_view expression) { return has(expression, names_kernel); }
+bool needs_cpus(std::string_view expression) { return has(expression, names_cpu); }
 
 Result<Value> resolve(std::string_view expression, const Scope& scope) {
   return Parser{trimmed(expression), scope}.run();

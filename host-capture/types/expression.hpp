@@ -4,14 +4,16 @@
 //
 //   unary    = '*' unary | '&' unary | '(' type ')' unary | postfix
 //   postfix  = primary { '.' member | '->' member | '[' number ']' } [ '[' number ':' number ']' ]
-//   primary  = name | 'FILE' '::' name | '(' unary ')' | kernel
-//   kernel   = 'kernel' ':' symbol [ '[' cpuN ']' ] [ ':' type { '[' number ']' } ]
+//   primary  = [ 'FILE' '::' ] name [ cpu ] | '(' unary ')' | kernel
+//   kernel   = 'kernel' ':' symbol [ cpu ] [ ':' type { '[' number ']' } ]
+//   cpu      = '[' cpuN ']'
 //
 // Operators bind as in C. A name is a mark's, or an argument's as it was written at the trigger, with all
 // its signs: after VMITAP_TRIGGER(sent, seg->len), `seg->len` is in the record itself. arg1, arg2 … are
 // the arguments by position. [a:b] takes elements a to b-1 of an array, a flexible array, or behind a
 // pointer. Members of anonymous members and of base classes are found as C and C++ find them. A C++
-// reference stands for what it refers to. 'tcp.c'::state says which of several marks named `state`.
+// reference stands for what it refers to. 'tcp.c'::state says which of several marks named `state`. A mark
+// that is per CPU takes the CPU: station_steps[cpu0].
 //
 // kernel:jiffies:unsigned long is of the guest's kernel, which tells its types, but hardly ever of which
 // type a symbol is; kernel:runqueues[cpu0].nr_running is per CPU, and of such it tells. 'a.b' in quotes is a
@@ -48,7 +50,8 @@ struct Scope {
   std::span<const LoadedObject> objects;
   const LoadedObject* site_object = nullptr;  // nullptr: no trigger (timer, manual)
   const TriggerSite* site = nullptr;
-  Kernel* kernel = nullptr;  // nullptr: none was read; of the thread that resolves
+  Kernel* kernel = nullptr;                             // nullptr: none was read; of the thread that resolves
+  std::span<const std::uint64_t> per_cpu_offsets = {};  // of the guest's CPUs, for marks that are per CPU
 };
 
 // Where a value is and what it is.
@@ -72,7 +75,8 @@ inline constexpr std::uint64_t kValueMax = 1u << 20;
 // Values of the kernel have a catalog that changes until Kernel::publish().
 Result<Value> resolve(std::string_view expression, const Scope& scope);
 
-// Whether it speaks of the guest's kernel.
+// Whether it speaks of the guest's kernel; of one of its CPUs.
 bool needs_kernel(std::string_view expression);
+bool needs_cpus(std::string_view expression);
 
 }  // namespace vmitap::types

@@ -10,6 +10,7 @@
 #include "base/nearest.hpp"
 #include "base/printable.hpp"
 #include "types/expression_cast.hpp"
+#include "types/per_cpu.hpp"
 
 namespace vmitap::types {
 namespace {
@@ -17,11 +18,10 @@ namespace {
 // Candidates that an error names.
 constexpr std::size_t kCandidatesMax = 4;
 
-template <class T>
-std::optional<T> whole_number(std::string_view text, int base) {
-  T value{};
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value, base);
+std::optional<std::uint64_t> hexadecimal(std::string_view digits) {
+  std::uint64_t value = 0;
+  const char* const end = digits.data() + digits.size();
+  const auto [stop, error] = std::from_chars(digits.data(), end, value, 16);
   return error == std::errc{} && stop == end ? std::optional{value} : std::nullopt;
 }
 
@@ -55,7 +55,7 @@ class KernelParser {
     const Token& name = token();
     ++at_;
     if (name.kind == Token::Kind::number && (name.text.starts_with("0x") || name.text.starts_with("0X"))) {
-      if (const auto address = whole_number<std::uint64_t>(name.text.substr(2), 16)) {
+      if (const auto address = hexadecimal(name.text.substr(2))) {
         return KernelSymbols::Symbol{.name = name.text, .address = *address};
       }
     }
@@ -83,27 +83,16 @@ class KernelParser {
   // The address, of a per-CPU variable that of one CPU.
   Result<std::uint64_t> read_cpu(const KernelSymbols::Symbol& symbol) {
     const bool is_per_cpu = kernel_.is_per_cpu(symbol);
-    const bool has_cpu = token().is("[") && tokens_[at_ + 1].text.starts_with("cpu");
+    const bool has_cpu = names_cpu(tokens_.subspan(at_));
     if (!has_cpu && !is_per_cpu) return symbol.address;
-    if (!has_cpu) {
-      return bad(token(), fmt::format("the CPU, as each has a {} of its own: kernel:{}[cpu0]",
-                                      printable(symbol.name), printable(symbol.name)));
+    if (!has_cpu) return cpu_is_missing(text_, token(), fmt::format("kernel:{}", symbol.name));
+    if (!is_per_cpu) {
+      return bad(tokens_[at_ + 1], "no CPU: " + printable(symbol.name) + " is no per-CPU variable");
     }
-    const Token& cpu = tokens_[at_ + 1];
-    if (!is_per_cpu) return bad(cpu, "no CPU: " + printable(symbol.name) + " is no per-CPU variable");
-    const auto number = whole_number<std::size_t>(cpu.text.substr(3), 10);
-    if (!number) return bad(cpu, "the number of a CPU: cpu0");
-    if (kernel_.cpus() == 0) {
-      return fail({.code = Errc::unsupported,
-                   .subject = "a per-CPU variable of a kernel that does not tell where they are"});
-    }
-    if (*number >= kernel_.cpus()) {
-      return bad(cpu, fmt::format("a CPU from cpu0 to cpu{}", kernel_.cpus() - 1));
-    }
-    at_ += 2;
-    if (!token().is("]")) return bad(token(), "']'");
-    ++at_;
-    return kernel_.per_cpu_address(symbol.address, *number);
+    const auto cpu = types::read_cpu(text_, tokens_.subspan(at_), kernel_.cpus());
+    if (!cpu) return fail(Error(cpu.error()));
+    at_ += kCpuTokens;
+    return kernel_.per_cpu_address(symbol.address, *cpu);
   }
 
   Result<PointedType> type_of(const KernelSymbols::Symbol& symbol) {

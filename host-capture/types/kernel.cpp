@@ -7,13 +7,13 @@
 
 #include "base/printable.hpp"
 #include "types/layout_check.hpp"
+#include "types/per_cpu.hpp"
 #include "types/vmcoreinfo.hpp"
 
 namespace vmitap::types {
 namespace {
 
 constexpr std::uint64_t kVmcoreinfoMax = 1 << 20;  // Linux has a page
-constexpr std::uint32_t kCpusMax = 8192;           // the greatest CONFIG_NR_CPUS
 // read_image() takes large pieces; one that reaches over a hole is lost as a whole.
 constexpr std::size_t kPiece = 1 << 20;
 
@@ -64,12 +64,9 @@ Result<std::unique_ptr<Kernel>> Kernel::read(const backend::KernelImage& image, 
   const std::string_view release = vmcoreinfo_value(vmcoreinfo, "OSRELEASE");
   kernel->catalog_->object = "kernel" + (release.empty() ? "" : " " + printable(release.substr(0, 128)));
   kernel->catalog_->build_id = build_id_of(vmcoreinfo);
-  if (image.per_cpu_offset.value != 0) {
-    kernel->per_cpu_offsets_.resize(std::min(image.cpus, kCpusMax));
-    if (!read(image.per_cpu_offset, std::as_writable_bytes(std::span{kernel->per_cpu_offsets_}))) {
-      return unreadable("reading __per_cpu_offset", image.per_cpu_offset);
-    }
-  }
+  auto offsets = read_per_cpu_offsets(image, read);
+  if (!offsets) return fail(std::move(offsets.error()));
+  kernel->per_cpu_offsets_ = *std::move(offsets);
   kernel->per_cpu_start_ = image.per_cpu_start.value;
   const auto end = kernel->symbols_.named("__per_cpu_end");
   kernel->per_cpu_end_ = end.empty() ? kernel->per_cpu_start_ : end.front().address;

@@ -64,8 +64,9 @@ struct Type {
 struct Mark {
   std::string name;
   TypeId type = 0;
-  LinkAddr descriptor;  // of the mark's own descriptor; the guest reports where it was loaded
-  LinkAddr variable;    // of the variable, 0 if only the running guest can tell
+  LinkAddr descriptor;   // of the mark's own descriptor; the guest reports where it was loaded
+  LinkAddr variable;     // of the variable, 0 if only the running guest can tell
+  bool per_cpu = false;  // a kernel's, once the guest told: CPU c has its own at variable + its offset
   std::string file;
   std::uint32_t line = 0;
 };

@@ -38,6 +38,8 @@ struct World {
     mark("t", types.array(derived, 4));
     mark("r", types.pointer(pointer, "&"));
     mark("ns::n", types.pointer(0));
+    mark("c", types.array(derived, 2));
+    types.catalog().marks.back().per_cpu = true;
     mark("s.x", types.array(types.character(), 16));
     site.arguments = {{"a", pointer, 0}, {"a->b", number, 8}, {"*c", types.array(number, 4), 12}};
     site.arguments_size = 28;
@@ -54,11 +56,12 @@ struct World {
     kernel_memory.write_symbols();
     kernel_memory.write_per_cpu({0x1000});
     kernel = *Kernel::read(kernel_memory.image, kernel_memory.memory.reader());
-    scope = {{&object, 1}, &object, &site, kernel.get()};
+    scope = {{&object, 1}, &object, &site, kernel.get(), offsets};
   }
 
   KernelMaker kernel_memory;
   std::unique_ptr<Kernel> kernel;
+  std::vector<std::uint64_t> offsets{0x1000, 0x2000};
   LoadedObject object;
   TriggerSite site;
   Scope scope;

@@ -147,6 +147,29 @@ TEST_F(Expression, NamesAMarkWhereItWasLoaded) {
   EXPECT_EQ(at("head"), "address:0x101000 size 8 struct tcp_pcb *");
 }
 
+TEST_F(Expression, TakesTheCpuOfAMarkThatIsPerCpu) {
+  add_mark("steps", types_.array(pcb_, 2), 0xf000);
+  types_.catalog().marks.back().per_cpu = true;
+  objects_ = {{types_.shared(), 0x100000, {}}};
+  scope_.objects = objects_;
+  const std::vector<std::uint64_t> offsets{0x1000000, 0xffffffffffff0000};
+  EXPECT_EQ(error("steps[cpu0]"),
+            "unsupported a per-CPU variable of a kernel that does not tell where they are");
+  scope_.per_cpu_offsets = offsets;
+  EXPECT_EQ(at("steps[cpu0][1].cwnd"), "address:0x110f048 size 4 int");
+  EXPECT_EQ(at("steps[cpu1]"), "address:0xff000 size 128 struct tcp_pcb [2]") << "offsets wrap around";
+  EXPECT_EQ(at("'main.c'::steps[cpu1][0].next->cwnd"), "address:0xff000 ->8 size 4 int");
+  EXPECT_EQ(error("steps"), "column 6: the CPU, as each has one of its own: steps[cpu0]");
+  EXPECT_EQ(error("(steps)[cpu0]"), "column 7: the CPU, as each has one of its own: steps[cpu0]");
+  EXPECT_EQ(error("steps[0]"), "column 6: the CPU, as each has one of its own: steps[cpu0]");
+  EXPECT_EQ(error("steps[cpu2]"), "column 7: a CPU from cpu0 to cpu1");
+  EXPECT_EQ(error("steps[cpux]"), "column 7: the number of a CPU: cpu0");
+  EXPECT_EQ(error("steps[cpu0"), "column 11: ']'");
+  EXPECT_NE(error("pcb[cpu0]").find("column 5"), std::string::npos) << error("pcb[cpu0]");
+  EXPECT_TRUE(needs_cpus("2 + *steps [ cpu7 ]"));
+  EXPECT_FALSE(needs_cpus("steps[7].cpu"));
+}
+
 TEST_F(Expression, FollowsMembersAndIndices) {
   EXPECT_EQ(at("pcb.cwnd"), "address:0x102008 size 4 int");
   EXPECT_EQ(at("pcb . cwnd"), "address:0x102008 size 4 int");
