@@ -16,8 +16,10 @@
 #include <unistd.h>
 
 #include "channel.h"
+#include "device_session.h"
+#include "memory_channel.h"
 #include "plan.h"
-#include "session.h"
+#include "socket_session.h"
 #include "state.h"
 
 enum {
@@ -33,7 +35,7 @@ static struct {
 	pthread_t thread;
 	atomic_bool stopping;
 	struct vmitap_descriptor listener, wake;
-	struct vmitap_session sessions[SESSIONS_MAX]; /* without a socket: free */
+	struct vmitap_socket_session sessions[SESSIONS_MAX]; /* without a socket: free */
 } agent = { .listener = VMITAP_NO_DESCRIPTOR, .wake = VMITAP_NO_DESCRIPTOR };
 
 void vmitap_agent_wake(void)
@@ -76,19 +78,19 @@ static void accept_hosts(void)
 		fd = accept4(agent.listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 		if (fd < 0)
 			return;
-		vmitap_session_open(&agent.sessions[i], fd);
+		vmitap_socket_session_open(&agent.sessions[i], fd);
 	}
 }
 
-static void serve(struct vmitap_session *session)
+static void serve(struct vmitap_socket_session *host)
 {
-	if (!vmitap_descriptor_is_ours(&session->socket) || !vmitap_session_serve(session)) {
-		vmitap_session_close(session);
+	if (!vmitap_descriptor_is_ours(&host->socket) || !vmitap_socket_session_serve(host)) {
+		vmitap_socket_session_close(host);
 		return;
 	}
-	vmitap_session_notice(session);
-	if (!vmitap_outbox_send(&session->outbox, session->socket.fd))
-		vmitap_session_close(session);
+	vmitap_socket_session_notice(host);
+	if (!vmitap_outbox_send(&host->session.outbox, host->socket.fd))
+		vmitap_socket_session_close(host);
 }
 
 /* One round. Returns how long to wait for the next, as poll(2) takes it. */
@@ -107,17 +109,28 @@ static int look_around(void)
 	for (unsigned i = 0; i < SESSIONS_MAX; i++)
 		if (agent.sessions[i].socket.fd >= 0)
 			serve(&agent.sessions[i]);
+	vmitap_device_serve();
 	unfinished = vmitap_plan_reclaim();
 	unfinished |= vmitap_channel_wake_released();
 	if (unfinished)
 		return UNFINISHED_POLL_MS;
 	/* Without an address to listen at (somebody else has it), it is tried again. */
-	return vmitap_session_attached() || agent.listener.fd < 0 ? ATTACHED_POLL_MS : -1;
+	if (vmitap_session_attached() || agent.listener.fd < 0)
+		return ATTACHED_POLL_MS;
+	return vmitap_device_patience();
+}
+
+/* The kernel takes its time, and nobody who forks or loads an object shall wait for that. */
+static void open_device(sigset_t *signals)
+{
+	vmitap_state_unlock(signals);
+	vmitap_device_open();
+	vmitap_state_lock(signals);
 }
 
 static void *run(void *unused)
 {
-	struct pollfd waiting[SESSIONS_MAX + 2];
+	struct pollfd waiting[SESSIONS_MAX + 3];
 	sigset_t signals;
 
 	(void)unused;
@@ -127,17 +140,22 @@ static void *run(void *unused)
 		int timeout = look_around();
 		bool full = true;
 
+		if (vmitap_device_wanted()) {
+			open_device(&signals);
+			continue;
+		}
 		for (unsigned i = 0; i < SESSIONS_MAX; i++) {
-			struct vmitap_session *session = &agent.sessions[i];
+			struct vmitap_socket_session *host = &agent.sessions[i];
 
-			waiting[i].fd = session->socket.fd;
-			waiting[i].events = vmitap_outbox_empty(&session->outbox) ? POLLIN : POLLOUT;
-			full &= session->socket.fd >= 0;
+			waiting[i].fd = host->socket.fd;
+			waiting[i].events = vmitap_outbox_empty(&host->session.outbox) ? POLLIN : POLLOUT;
+			full &= host->socket.fd >= 0;
 		}
 		waiting[SESSIONS_MAX] = (struct pollfd){ .fd = agent.wake.fd, .events = POLLIN };
 		waiting[SESSIONS_MAX + 1] = (struct pollfd){ .fd = full ? -1 : agent.listener.fd, .events = POLLIN };
+		waiting[SESSIONS_MAX + 2] = vmitap_device_poll();
 		vmitap_state_unlock(&signals);
-		poll(waiting, SESSIONS_MAX + 2, timeout);
+		poll(waiting, SESSIONS_MAX + 3, timeout);
 		vmitap_state_lock(&signals);
 	}
 	vmitap_state_unlock(&signals);
@@ -186,11 +204,14 @@ static void after_fork_in_child(void)
 	bool firing;
 
 	for (unsigned i = 0; i < SESSIONS_MAX; i++)
-		vmitap_session_drop(&agent.sessions[i]);
+		vmitap_socket_session_drop(&agent.sessions[i]);
+	vmitap_session_forked();
 	vmitap_descriptor_close(&agent.listener);
 	vmitap_descriptor_close(&agent.wake);
 	firing = vmitap_rings_forked();
 	vmitap_plan_forked(firing);
+	vmitap_memory_channel_forked();
+	vmitap_device_forked(firing);
 	vmitap_channel_forked(firing);
 	agent.pid = 0;
 	start();

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The agent: a thread of the guest that answers hosts on the control socket (control_abi.h). */
+/* The agent: a thread of the guest that answers hosts, on the control socket and through /dev/vmitap (control_abi.h,
+ * device_abi.h). */
 #ifndef VMITAP_AGENT_H
 #define VMITAP_AGENT_H
 

@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The hot path: an armed trigger fires. */
 #include <errno.h>
-#include <limits.h>
-#include <linux/futex.h>
-#include <sys/syscall.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "channel.h"
 #include "clock.h"
@@ -23,10 +19,9 @@ static bool wanted(struct vmitap_trigger_site *site)
 	return sample <= 1 || __atomic_fetch_add(&site->passed, 1, __ATOMIC_RELAXED) % sample == 0;
 }
 
-static bool goes_on(const struct vmitap_ring *ring, uint64_t ticket, uint32_t epoch)
+static bool goes_on(uint32_t epoch)
 {
-	return !vmitap_sync_answered(&ring->producer, ticket) && vmitap_channel_epoch() == epoch &&
-	       vmitap_rings_alive();
+	return vmitap_channel_epoch() == epoch && vmitap_rings_alive();
 }
 
 static struct timespec deadline_in(uint32_t microseconds)
@@ -58,15 +53,12 @@ static void wait_for_host(struct vmitap_ring *ring, uint64_t ticket, uint32_t ep
 	vmitap_store_relaxed(&ring->waits_in_epoch, epoch);
 	was = vmitap_sync_park(&ring->producer);
 	while (in_time) {
-		/* Read before the look at the answer, so that the kernel sees any change since. */
-		uint32_t seen = vmitap_load_acquire(vmitap_sync_futex(&ring->producer));
+		/* Read before the look at what else ends the wait, so that any change since ends the sleep. */
+		uint64_t seen = vmitap_sync_answer(&ring->producer);
 
-		if (!goes_on(ring, ticket, epoch))
+		if (seen >= ticket || !goes_on(epoch))
 			break;
-		/* futex(2): this operation takes the time as a point of CLOCK_MONOTONIC. */
-		in_time = syscall(SYS_futex, vmitap_sync_futex(&ring->producer), FUTEX_WAIT_BITSET, seen, &deadline,
-				  NULL, FUTEX_BITSET_MATCH_ANY) == 0 ||
-			  errno != ETIMEDOUT;
+		in_time = ring->channel->transport->wait(ring, ticket, seen, &deadline);
 	}
 	vmitap_sync_unpark(&ring->producer, was);
 	if (!vmitap_sync_answered(&ring->producer, ticket))
@@ -81,6 +73,7 @@ static void fire(struct vmitap_ring *ring, const struct vmitap_trigger_site *sit
 	struct vmitap_record record;
 	uint64_t ticket;
 	vmitap_u8 flags = 0;
+	bool fenced;
 
 	if (!plan || !vmitap_reserve(&ring->producer, &record, plan->payload_size))
 		return;
@@ -93,7 +86,10 @@ static void fire(struct vmitap_ring *ring, const struct vmitap_trigger_site *sit
 	if ((plan->flags & VMITAP_ARM_SYNC) && vmitap_sync_possible(&record))
 		flags |= VMITAP_RECORD_SYNC;
 	ticket = vmitap_sync_ticket(&record);
-	if (vmitap_commit(&record, plan->trigger, flags, ticks))
+	vmitap_publish(&record, plan->trigger, flags, ticks);
+	/* A host that does not fence looks again before it sleeps for long: only who waits for it pays for a fence. */
+	fenced = !ring->channel->transport->host_fences && flags & VMITAP_RECORD_SYNC;
+	if (vmitap_announce(&ring->producer, fenced))
 		vmitap_channel_notify(ring->channel);
 	if (flags & VMITAP_RECORD_SYNC)
 		wait_for_host(ring, ticket, epoch, plan->sync_timeout_us);
@@ -101,7 +97,7 @@ static void fire(struct vmitap_ring *ring, const struct vmitap_trigger_site *sit
 
 __attribute__((visibility("default"))) void vmitap_fire(struct vmitap_trigger_site *site, const void *args)
 {
-	/* Pairs with vmitap_channel_open() in channel.c. */
+	/* Pairs with vmitap_channel_use() in channel.c. */
 	struct vmitap_channel *channel = vmitap_load_acquire(&vmitap_channel_current);
 	struct vmitap_ring *ring;
 	uint64_t ticks;

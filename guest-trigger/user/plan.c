@@ -16,7 +16,6 @@ enum { RETIRED_MAX = 4096 };
 static struct {
 	struct vmitap_plan *fresh, *leaving;
 	unsigned count;
-	struct vmitap_rings_busy busy;
 } retired;
 
 static bool fits(uint64_t size, uint64_t origin, uint64_t whole)
@@ -79,6 +78,8 @@ struct vmitap_refused vmitap_plan_install(struct vmitap_trigger_site *site, cons
 					  const struct vmitap_fetch *fetches)
 {
 	struct vmitap_refused refusal = { 0 };
+	/* Who arms is attached: this is his channel. */
+	const uint32_t payload_max = vmitap_payload_max(vmitap_channel_current->slots_per_ring);
 	uint64_t payload = site->args_size;
 	struct vmitap_plan *plan, *old;
 
@@ -95,9 +96,9 @@ struct vmitap_refused vmitap_plan_install(struct vmitap_trigger_site *site, cons
 		}
 		payload += fetches[i].size;
 	}
-	if (payload > vmitap_payload_max(VMITAP_RING_SLOTS)) {
+	if (payload > payload_max) {
 		refusal.reason = VMITAP_REFUSED_SIZE;
-		refusal.detail = vmitap_payload_max(VMITAP_RING_SLOTS);
+		refusal.detail = payload_max;
 		return refusal;
 	}
 	plan = retired.count < RETIRED_MAX ?
@@ -157,13 +158,13 @@ static void free_plans(struct vmitap_plan **plans)
 
 bool vmitap_plan_reclaim(void)
 {
-	if (retired.leaving && vmitap_rings_left(&retired.busy))
+	if (retired.leaving && vmitap_rings_left())
 		free_plans(&retired.leaving);
 	if (!retired.leaving && retired.fresh) {
 		retired.leaving = retired.fresh;
 		retired.fresh = NULL;
-		vmitap_rings_look(&retired.busy);
-		if (vmitap_rings_left(&retired.busy))
+		vmitap_rings_look();
+		if (vmitap_rings_left())
 			free_plans(&retired.leaving);
 	}
 	return retired.leaving || retired.fresh;
@@ -172,7 +173,6 @@ bool vmitap_plan_reclaim(void)
 void vmitap_plan_forked(bool firing)
 {
 	vmitap_plan_remove_all();
-	retired.busy.rings = 0; /* threads of the parent */
 	if (firing) {
 		/* What the caller goes on using must stay. */
 		retired.fresh = retired.leaving = NULL;

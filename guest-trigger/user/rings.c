@@ -20,16 +20,25 @@ static pthread_key_t leaving_thread;
 /* A word that is 1 here and 0 in a child, also in one of a bare clone(2), which runs no handler of ours. */
 static uint32_t *same_process;
 
+static void release(struct vmitap_ring *ring)
+{
+	/* Cancelled in the middle of a firing (asynchronously) it has not left, and the agent would wait for it. */
+	vmitap_store_release(&ring->busy, 0u); /* pairs with vmitap_rings_left() */
+	vmitap_producer_release(&ring->producer);
+}
+
 static void thread_ends(void *value)
 {
-	struct vmitap_ring *ring = value;
+	const vmitap_u32 thread = vmitap_producer_owner(&((struct vmitap_ring *)value)->producer);
+	/* Pairs with vmitap_channel_add() in channel.c. */
+	struct vmitap_channel *channel = vmitap_load_acquire(&vmitap_channels);
 
 	/* The destructor of another key may fire yet; that claims anew, and comes here once more. */
 	mine = NULL;
-	/* Cancelled in the middle of a firing (asynchronously) it has not left, and the agent would wait for it. */
-	vmitap_store_release(&ring->busy, 0u); /* pairs with vmitap_rings_left() */
-	if (ring->channel == vmitap_load_relaxed(&vmitap_channel_current))
-		vmitap_producer_release(&ring->producer);
+	for (; channel; channel = channel->next)
+		for (uint32_t i = 0; i < channel->ring_count; i++)
+			if (vmitap_producer_owner(&channel->rings[i].producer) == thread)
+				release(&channel->rings[i]);
 }
 
 bool vmitap_rings_prepare(void)
@@ -62,12 +71,25 @@ bool vmitap_rings_alive(void)
 	return vmitap_load_relaxed(same_process) != 0;
 }
 
+/* The ring of this channel that the thread has claimed before, when another host was attached. */
+static struct vmitap_ring *claimed(struct vmitap_channel *channel, vmitap_u32 thread)
+{
+	for (uint32_t i = 0; i < channel->ring_count; i++)
+		if (vmitap_producer_owner(&channel->rings[i].producer) == thread)
+			return &channel->rings[i];
+	return NULL;
+}
+
 static struct vmitap_ring *claim(struct vmitap_channel *channel)
 {
 	vmitap_u32 thread = (vmitap_u32)syscall(SYS_gettid);
-	struct vmitap_ring *before = mine;
+	struct vmitap_ring *before = mine, *again = before ? claimed(channel, thread) : NULL;
 
-	for (uint32_t i = 0; i < VMITAP_RING_COUNT; i++) {
+	if (again) {
+		mine = again;
+		return again;
+	}
+	for (uint32_t i = 0; i < channel->ring_count; i++) {
 		struct vmitap_ring *ring = &channel->rings[i];
 
 		if (!vmitap_producer_claim(&ring->producer, thread))
@@ -94,14 +116,12 @@ void vmitap_rings_reap(struct vmitap_channel *channel)
 {
 	pid_t pid = getpid();
 
-	for (uint32_t i = 0; i < VMITAP_RING_COUNT; i++) {
+	for (uint32_t i = 0; i < channel->ring_count; i++) {
 		struct vmitap_ring *ring = &channel->rings[i];
 		vmitap_u32 owner = vmitap_producer_owner(&ring->producer);
 
-		if (owner && syscall(SYS_tgkill, pid, owner, 0) && errno == ESRCH) {
-			vmitap_store_relaxed(&ring->busy, 0u);
-			vmitap_producer_release(&ring->producer);
-		}
+		if (owner && syscall(SYS_tgkill, pid, owner, 0) && errno == ESRCH)
+			release(ring);
 	}
 }
 
@@ -114,35 +134,36 @@ void vmitap_rings_register(void)
 	vmitap_store_relaxed(&vmitap_rings_membarrier, registered);
 }
 
-void vmitap_rings_look(struct vmitap_rings_busy *busy)
+void vmitap_rings_look(void)
 {
-	const struct vmitap_channel *channel = vmitap_channel_current;
-
-	busy->channel = channel;
-	busy->rings = 0;
-	if (!channel)
-		return;
 	/* Pairs with vmitap_rings_enter(): a thread seen idle below finds the plan that stands now. */
 	if (vmitap_load_relaxed(&vmitap_rings_membarrier))
 		syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
 	else
 		vmitap_fence();
-	for (uint32_t i = 0; i < VMITAP_RING_COUNT; i++) {
-		busy->passes[i] = vmitap_load_acquire(&channel->rings[i].passes);
-		if (vmitap_load_acquire(&channel->rings[i].busy))
-			busy->rings |= (uint64_t)1 << i;
+	for (struct vmitap_channel *channel = vmitap_channels; channel; channel = channel->next) {
+		for (uint32_t i = 0; i < channel->ring_count; i++) {
+			struct vmitap_ring *ring = &channel->rings[i];
+
+			ring->passes_seen = vmitap_load_acquire(&ring->passes);
+			ring->busy_seen = vmitap_load_acquire(&ring->busy) != 0;
+		}
 	}
 }
 
-bool vmitap_rings_left(struct vmitap_rings_busy *busy)
+bool vmitap_rings_left(void)
 {
-	for (uint64_t left = busy->rings; left; left &= left - 1) {
-		uint32_t i = (uint32_t)__builtin_ctzll(left);
-		const struct vmitap_ring *ring = &busy->channel->rings[i];
+	bool left = true;
 
-		/* Pairs with vmitap_rings_leave(). */
-		if (!vmitap_load_acquire(&ring->busy) || vmitap_load_acquire(&ring->passes) != busy->passes[i])
-			busy->rings &= ~((uint64_t)1 << i);
+	for (struct vmitap_channel *channel = vmitap_channels; channel; channel = channel->next) {
+		for (uint32_t i = 0; i < channel->ring_count; i++) {
+			struct vmitap_ring *ring = &channel->rings[i];
+
+			/* Pairs with vmitap_rings_leave(). */
+			ring->busy_seen = ring->busy_seen && vmitap_load_acquire(&ring->busy) &&
+					  vmitap_load_acquire(&ring->passes) == ring->passes_seen;
+			left &= !ring->busy_seen;
+		}
 	}
-	return !busy->rings;
+	return left;
 }

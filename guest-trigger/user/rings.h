@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which thread writes to which ring. A thread claims a ring when it first fires and gives it back
- * when it ends. Lock-free and async-signal-safe, but for the look at who is busy (state lock).
+ * Which thread writes to which ring. A thread claims a ring of a channel when it first fires into it and gives
+ * it back when it ends. Lock-free and async-signal-safe, but for the look at who is busy (state lock).
  */
 #ifndef VMITAP_RINGS_H
 #define VMITAP_RINGS_H
@@ -11,8 +11,6 @@
 
 #include "vmitap/ring_producer.h"
 #include "vmitap/ring_sync.h"
-
-#define VMITAP_RING_COUNT 64u
 
 struct vmitap_channel;
 
@@ -25,6 +23,9 @@ struct vmitap_ring {
 	uint32_t busy;
 	uint32_t passes;
 	uint32_t waits_in_epoch; /* which host a SYNC waits for (vmitap_channel_epoch) */
+	/* The agent's, of its last look (vmitap_rings_look). */
+	uint32_t passes_seen;
+	bool busy_seen;
 };
 
 /* Before the first thread could fire. False: this system cannot keep a child away from the rings. */
@@ -63,15 +64,9 @@ static inline void vmitap_rings_leave(struct vmitap_ring *ring)
 		vmitap_store_release(&ring->passes, ring->passes + 1);
 }
 
-/* Rings whose threads were firing when one looked. */
-struct vmitap_rings_busy {
-	const struct vmitap_channel *channel;
-	uint64_t rings;
-	uint32_t passes[VMITAP_RING_COUNT];
-};
-
-void vmitap_rings_look(struct vmitap_rings_busy *busy);
+/* Notes which threads are firing now, into any channel. State lock. */
+void vmitap_rings_look(void);
 /* Whether each of them has left since. */
-bool vmitap_rings_left(struct vmitap_rings_busy *busy);
+bool vmitap_rings_left(void);
 
 #endif /* VMITAP_RINGS_H */

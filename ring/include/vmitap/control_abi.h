@@ -42,11 +42,14 @@ struct vmitap_message {
 	vmitap_u32 size; /* of the whole message, this header included */
 };
 
+/* Of a program in a Xen domain: instead of the PID of the host that captures it, which runs in dom0. */
+#define VMITAP_HOST_IN_DOM0 0xffffffffu
+
 struct vmitap_welcome {
 	vmitap_u32 magic;
 	vmitap_u32 abi_version;
 	vmitap_u32 pid; /* as the guest sees itself; the host believes SO_PEERCRED */
-	vmitap_u32 captured_by; /* PID of the attached host, or 0 */
+	vmitap_u32 captured_by; /* PID of the attached host, VMITAP_HOST_IN_DOM0, or 0 */
 	char name[VMITAP_NAME_MAX]; /* $VMITAP_NAME or the program's name; NUL-padded */
 };
 
@@ -87,7 +90,7 @@ struct vmitap_attach {
 
 enum vmitap_refusal {
 	VMITAP_REFUSED_VERSION = 1,  /* detail: the version the guest speaks */
-	VMITAP_REFUSED_CAPTURED = 2, /* detail: PID of the host that captures already */
+	VMITAP_REFUSED_CAPTURED = 2, /* detail: as vmitap_welcome.captured_by */
 	VMITAP_REFUSED_TRIGGER = 3,  /* no such trigger id */
 	VMITAP_REFUSED_MEMORY = 4,   /* detail: errno */
 	VMITAP_REFUSED_MESSAGE = 5,  /* malformed, out of range, or not allowed now */
