@@ -50,7 +50,10 @@ Error refusal(const Refused& refused, const std::string& guest) {
       return error;
     case VMITAP_REFUSED_CAPTURED:
       error.code = Errc::already_captured;
-      error.number = refused.detail;
+      if (refused.detail == VMITAP_HOST_IN_DOM0)
+        error.hint = "a vmitap in dom0 captures it: end that capture first";
+      else
+        error.number = refused.detail;
       return error;
     case VMITAP_REFUSED_TRIGGER:
       error.code = Errc::unknown_name;

@@ -25,8 +25,11 @@ struct GuestIdentity {
   std::uint64_t id = 0;           // PID or domid
   std::string address;            // what names this guest and no other: "local:1234", "xen:web"
   std::string program;            // path of the executable, or the domain's kernel
-  std::uint64_t captured_by = 0;  // PID of the vmitap that captures it now, 0 if none
+  std::uint64_t captured_by = 0;  // PID of the vmitap that captures it now or VMITAP_HOST_IN_DOM0, 0 if none
 };
+
+// "captured by process 1234"
+std::string captured_text(const GuestIdentity& guest);
 
 // An ELF object in the guest that holds triggers or marks, with a way to open its file as the guest
 // sees it (local: below /proc/PID/root).

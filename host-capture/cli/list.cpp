@@ -126,7 +126,7 @@ void print(const Listed& guest, const Style& style) {
   fmt::print("{}  {}", style.bold(fmt::format("{}:{}", identity.backend, printable(identity.name))),
              printable(identity.address));
   if (identity.captured_by != 0) {
-    fmt::print("  {}", style.yellow(fmt::format("captured by process {}", identity.captured_by)));
+    fmt::print("  {}", style.yellow(backend::captured_text(identity)));
   }
   fmt::print("\n  {:<9} {}\n", "program", printable(identity.program));
   if (!guest.seen.problem.empty()) fmt::print("  {:<9} {}\n", "problem", style.red(guest.seen.problem));

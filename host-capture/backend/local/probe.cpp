@@ -159,8 +159,7 @@ std::vector<Check> check_guest(std::string_view name) {
   if (guest.captured_by == 0) {
     checks.push_back({"being its host", Verdict::works, "nobody captures it", ""});
   } else {
-    checks.push_back({"being its host", Verdict::fails,
-                      fmt::format("process {} captures it", guest.captured_by), "end that capture first"});
+    checks.push_back({"being its host", Verdict::fails, captured_text(guest), "end that capture first"});
   }
   const auto status = process_status(static_cast<pid_t>(guest.id));
   if (status && status->tracer != 0) {

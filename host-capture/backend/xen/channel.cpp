@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstring>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "backend/control_request.hpp"
@@ -76,8 +77,13 @@ Result<std::unique_ptr<AttachedChannel>> AttachedChannel::attach(DomId domain,
   channel->set_present(true);
   const vmitap_attach hello{VMITAP_CONTROL_ABI_VERSION, 0};
   const std::string body(reinterpret_cast<const char*>(&hello), sizeof hello);
-  if (auto said = channel->ask(VMITAP_ATTACH, body, advertised.name, kAttachPatience); !said)
-    return fail(std::move(said.error()));
+  if (auto said = channel->ask(VMITAP_ATTACH, body, advertised.name, kAttachPatience); !said) {
+    Error& error = said.error();
+    if (error.code == Errc::already_captured)  // the number is one of the domain's, which says nothing here
+      error.hint = fmt::format("process {} in the domain itself captures it: end that first",
+                               std::exchange(error.number, std::nullopt).value_or(0));
+    return fail(std::move(error));
+  }
   return channel;
 }
 

@@ -5,12 +5,15 @@
 #include <cstring>
 #include <new>
 
+#include "vmitap/barrier.h"
+
 namespace vmitap::backend::xen {
 namespace {
 
 using namespace std::chrono_literals;
 
 constexpr auto kOld = 10s;
+constexpr int kTries = 3;  // of a read whose pages move under it
 
 }  // namespace
 
@@ -54,9 +57,31 @@ void Memory::rehearse() noexcept {
   frames_.turn(old);
 }
 
+// Whether the pages that the bytes came from are still those of the address: else they may be anybody's, as
+// the guest runs on (a process that ended, a page that was copied on a write). If not, they are forgotten.
+bool Memory::stands(const ReadRequest& request) noexcept {
+  bool all = true;
+  const std::uint64_t last = request.from.value + request.into.size() - 1;
+  for (std::uint64_t number = request.from.value / kPageSize; number <= last / kPageSize; ++number) {
+    const auto known = pages_.find(number);
+    if (known == pages_.end() || known->second.trail.still_true()) continue;
+    pages_.erase(known);
+    all = false;
+  }
+  return all;
+}
+
 void Memory::read(std::span<ReadRequest> requests) noexcept {
   rehearse();
-  for (ReadRequest& request : requests) request.status = copy(request);
+  for (ReadRequest& request : requests) {
+    if (request.into.empty()) continue;
+    for (int tries = 0; tries < kTries; ++tries) {
+      request.status = copy(request);
+      vmitap_read_fence();
+      if (request.status != ReadStatus::ok || stands(request)) break;
+      request.status = ReadStatus::unreadable;
+    }
+  }
 }
 
 void Memory::read_aside(std::span<ReadRequest> requests) noexcept {

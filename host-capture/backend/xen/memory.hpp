@@ -47,6 +47,7 @@ class Memory {
 
   const Page* page(std::uint64_t address) noexcept;
   ReadStatus copy(const ReadRequest& request) noexcept;
+  bool stands(const ReadRequest& request) noexcept;
 
   FrameCache frames_;
   AddressSpace space_;

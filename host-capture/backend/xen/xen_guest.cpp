@@ -166,7 +166,8 @@ std::optional<std::string> XenGuest::how_it_ended() const {
   if (!domain || domain->uuid != found_.domain.uuid) return "was destroyed";
   if (domain->gone) return domain->end;
   const auto now = Advertisement::read(store_, found_.domain.id, found_.advertised.channel);
-  if (!now) return "took vmitap down: its module was unloaded, or the program ended";
+  const bool is_kernel = found_.advertised.channel == VMITAP_XENSTORE_KERNEL;
+  if (!now) return is_kernel ? "took vmitap down: its module was unloaded" : "ended";
   if (now->directory != found_.advertised.directory || now->port != found_.advertised.port)
     return "took vmitap down and up again";
   return std::nullopt;
