@@ -26,7 +26,7 @@ test-quick: packages-test ## the release preset's tests alone
 
 test-xen: packages-test ## scenarios on real Xen, real dom0 and real guests under QEMU (up to 12 minutes)
 	cmake --preset release -DVMITAP_BUILD_TESTS=ON
-	cmake --build build -j $(JOBS) --target vmitap vmitap_xen pause_watch
+	cmake --build build -j $(JOBS) --target vmitap vmitap_xen xen_scenarios
 	tests/xen/run.sh build
 
 bench: all ## Google Benchmark: ring, fire, encode, end to end

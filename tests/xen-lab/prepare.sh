@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Usage: prepare.sh BUILD: lays ready what a lab needs of vmitap, from a finished build, in BUILD/xen:
-#   root/     for dom0's /root: the command, its Xen backend, debug/ with the kernel modules' debug information
+#   root/     for dom0's /root: the command, its Xen backend, debug/ with the debug information of modules and programs
 #   modules/  the kernel modules, built for the lab's kernel
 set -euo pipefail
 
@@ -31,6 +31,9 @@ for source in "$tree"/tests/xen/modules/*/; do
 	[ ! -d "$source" ] || module "${source%/}" VMITAP_SYMVERS="$out/kbuild/kernel/Module.symvers"
 done
 cp "$out"/modules/*.ko "$out/root/debug/"
+for program in "$out"/guest-programs/*; do
+	[ ! -f "$program" ] || cp "$program" "$out/root/debug/"
+done
 # Most of a build's 80 MB is debug information of vmitap itself.
 for file in vmitap libvmitap_xen.so; do
 	[ "$out/root/$file" -nt "$build/$file" ] || strip -g -o "$out/root/$file" "$build/$file"
