@@ -10,8 +10,10 @@ guest_config() { # NAME NUMBER
 	ramdisk = "/guests/$1.cpio"
 	memory = ${guest_memory[$1]}
 	vcpus = ${guest_vcpus[$1]}
+	$([ "${guest_kind[$1]}" != pvh ] || echo 'cpus = "1"')
 	extra = "console=hvc0 quiet mitigations=off iommu=off lab.name=$1 lab.number=$2"
-	vif = [ "script=/bin/true" ]
+	tsc_mode = "native"
+	vif = [ "script=/bin/lab-vif" ]
 	on_crash = "preserve"
 	END
 }
@@ -70,7 +72,7 @@ qemu() { # DOM0-ARGUMENTS SERIAL...: the machine; README.md has the reasons
 	shift
 	for one; do serials+=(-serial "$one"); done
 	exec ${timeout:+timeout --foreground -k 5 "$timeout"} \
-		qemu-system-x86_64 -machine q35,accel=tcg -cpu max,-smap,-rdtscp,-xsave -smp 2 -m "$(memory_mb)" \
+		qemu-system-x86_64 -machine q35,accel=tcg -cpu max,-smap,-rdtscp,-xsave,-cx16 -smp 2 -m "$(memory_mb)" \
 		-display none -monitor none -nodefaults -no-reboot "${serials[@]}" \
 		-drive "file=$work/out.img,format=raw,if=none,id=out,cache=unsafe" \
 		-device virtio-blk-pci,drive=out,disable-legacy=on,iommu_platform=on \

@@ -144,6 +144,7 @@ dom0_image() { # ROOT
 	: >"$1/etc/xen/xl.conf"
 	install -m 755 "$here/dom0-init" "$1/init"
 	install -m 755 "$here/guest-command" "$1/bin/guest"
+	install -m 755 "$here/lab-vif" "$1/bin/lab-vif"
 	install -m 644 "$cache/vmlinux" "$1/guests/vmlinux"
 }
 
@@ -156,7 +157,7 @@ domu_image() { # ROOT
 # Built once for each state of this directory, so that work trees can share a cache; an old state is kept a day for who uses it.
 base_images() {
 	local state new
-	state=$(cat "$here"/{images.sh,dom0-init,domu-init,guest-command} "$cache/vmlinux" | sha256sum | cut -c1-16)
+	state=$(cat "$here"/{images.sh,dom0-init,domu-init,guest-command,lab-vif} "$cache/vmlinux" | sha256sum | cut -c1-16)
 	base=$cache/base-$state
 	[ ! -d "$base" ] || return 0
 	say "building the base images"
