@@ -26,10 +26,8 @@ std::string number(const Error& error, const char* before, const char* after = "
   return error.number ? fmt::format("{}{}{}", before, *error.number, after) : std::string();
 }
 
-}  // namespace
-
 // No default in either switch: a new Errc does not compile until it has its words.
-std::string describe(const Error& error) {
+std::string what_happened(const Error& error) {
   switch (error.code) {
     case Errc::no_such_guest:
       return fmt::format("there is no guest {}", quoted(error, "of that name"));
@@ -88,6 +86,14 @@ std::string describe(const Error& error) {
   return "unknown error";  // a value that no enumerator has
 }
 
+}  // namespace
+
+std::string describe(const Error& error) {
+  const std::string text = what_happened(error);
+  const std::string guest = printable(error.guest);
+  return guest.empty() || text.find(guest) != std::string::npos ? text : guest + ": " + text;
+}
+
 std::string remedy(const Error& error) {
   const std::string hint = printable(error.hint);
   const auto or_hint = [&](const char* otherwise) { return hint.empty() ? std::string(otherwise) : hint; };
@@ -106,7 +112,8 @@ std::string remedy(const Error& error) {
       return or_hint("build the guest and vmitap from the same release");
     case Errc::protocol:
       return or_hint(
-          "the guest is damaged or hostile: restart it, and build it with this release's guest library");
+          "the guest is damaged or hostile: restart it (in a domain: load vmitap.ko anew), built from this "
+          "release");
     case Errc::no_debug_info:
       return or_hint("compile it with -g, or give the folder of its separate debug files");
     case Errc::stale_debug_info:

@@ -42,6 +42,7 @@ struct Error {
   std::optional<std::uint64_t> number = {};
   std::optional<std::uint64_t> address = {};
   std::string hint = {};
+  std::string guest = {};  // whose doing it is, where the subject does not name it
 };
 
 template <class T>

@@ -11,6 +11,13 @@ namespace {
 
 constexpr auto kLast = static_cast<unsigned>(Errc::system);
 
+TEST(ErrorText, NamesTheGuestWhoseDoingItIsOnce) {
+  EXPECT_EQ(describe({.code = Errc::timeout, .subject = "an answer", .guest = "xen:web"}),
+            "xen:web: waited too long for an answer");
+  EXPECT_EQ(describe({.code = Errc::guest_gone, .subject = "xen:web", .guest = "xen:web"}),
+            "guest \"xen:web\" is gone");
+}
+
 TEST(ErrorText, EachCodeHasASentenceAndARemedyOfItsOwn) {
   std::set<std::string> sentences;
   for (unsigned code = 0; code <= kLast; ++code) {

@@ -14,7 +14,7 @@ namespace vmitap::backend::xen {
 namespace {
 
 // Far more than programs that are watched in one domain, and few enough for one that makes them up.
-constexpr std::size_t kChannelsMax = 64;
+constexpr std::size_t kChannelsMax = 64;  // each costs us up to four questions to xenstored
 constexpr std::uint32_t kCatalogPagesMax = 1024;
 constexpr int kClockTries = 100;
 
@@ -41,9 +41,10 @@ std::optional<Advertisement> Advertisement::read(const Store& store, DomId domai
                                                  const std::string& channel) {
   const std::string at = path(domain, channel);
   const auto abi = store.read_number(at + "/abi");
+  if (!abi) return std::nullopt;
   const auto directory = store.read_number(at + "/directory");
   const auto port = store.read_number(at + "/port");
-  if (!abi || !directory || !port) return std::nullopt;
+  if (!directory || !port) return std::nullopt;
   std::string name = store.read(at + "/name").value_or("");
   name.resize(std::min<std::size_t>(name.size(), VMITAP_NAME_MAX - 1));
   return Advertisement{.channel = channel,
@@ -55,11 +56,13 @@ std::optional<Advertisement> Advertisement::read(const Store& store, DomId domai
 
 std::vector<Advertisement> Advertisement::all(const Store& store, DomId domain) {
   std::vector<Advertisement> found;
+  if (auto kernel = read(store, domain, VMITAP_XENSTORE_KERNEL)) found.push_back(std::move(*kernel));
+  std::size_t looked_at = 0;
   for (const std::string& channel : store.list(home_of(domain) + "/" VMITAP_XENSTORE_DIRECTORY)) {
-    if (found.size() == kChannelsMax) break;
     const bool number = !channel.empty() && channel.size() <= 10 &&
                         channel.find_first_not_of("0123456789") == std::string::npos;
-    if (channel != VMITAP_XENSTORE_KERNEL && !number) continue;
+    if (!number) continue;
+    if (++looked_at > kChannelsMax) break;
     if (auto advertised = read(store, domain, channel)) found.push_back(std::move(*advertised));
   }
   return found;

@@ -19,12 +19,13 @@ Result<EventChannel> EventChannel::bind(DomId domain, EvtchnPort remote) {
   }
   const int port = xenevtchn_bind_interdomain(handle.get(), domain.value, remote.value);
   if (port < 0) {
-    // What Xen says of a port that is not unbound, or not for us.
-    const bool taken = errno == EINVAL;
-    return fail({.code = taken ? Errc::already_captured : Errc::protocol,
+    // EINVAL is what Xen says of a port that is not unbound, or not for us.
+    return fail({.code = Errc::protocol,
                  .operation = "xenevtchn_bind_interdomain",
-                 .subject = fmt::format("port {} of domain {}", remote.value, domain.value),
-                 .sys = errno});
+                 .subject = fmt::format("port {} of domain {} is closed, or bound by another", remote.value,
+                                        domain.value),
+                 .sys = errno,
+                 .hint = "see that nothing else in dom0 captures it, then load vmitap.ko in it anew"});
   }
   const int fd = xenevtchn_fd(handle.get());
   ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK);

@@ -12,8 +12,8 @@ namespace vmitap::backend::xen {
 
 class EventChannel {
  public:
-  // Binds the port that the domain left unbound for us. Xen lets one do so at a time: Errc::already_captured
-  // if another has it. Errc::protocol if there is no such port.
+  // Binds the port that the domain left unbound for us. Xen lets one do so at a time. Errc::protocol if
+  // there is no such port, or somebody has it who did not take the CaptureLock.
   static Result<EventChannel> bind(DomId domain, EvtchnPort remote);
 
   [[nodiscard]] EvtchnPort local() const noexcept { return port_; }

@@ -81,15 +81,21 @@ Result<Found> find_guest(const Store& store, const DomainControl& control, std::
   const std::size_t slash = name.find('/');
   const auto domain = find_domain(store, control, name.substr(0, slash));
   if (!domain) return fail(domain.error());
-  const auto all = Advertisement::all(store, domain->id);
   const std::string shown = name_of(store, domain->id);
   if (slash == std::string_view::npos) {
-    const auto kernel = std::ranges::find(all, VMITAP_XENSTORE_KERNEL, &Advertisement::channel);
-    if (kernel != all.end()) return Found{*domain, *kernel, identity_of(store, *domain, *kernel)};
+    if (const auto kernel = Advertisement::read(store, domain->id, VMITAP_XENSTORE_KERNEL))
+      return Found{*domain, *kernel, identity_of(store, *domain, *kernel)};
+    if (!store.list(Advertisement::path(domain->id, VMITAP_XENSTORE_KERNEL)).empty())
+      return fail({.code = Errc::protocol,
+                   .subject =
+                       "what it says in xenstore (data/vmitap/kernel: abi, directory, port) are not the "
+                       "numbers that they must be",
+                   .guest = "xen:" + shown});
     return fail({.code = Errc::not_instrumented,
                  .subject = fmt::format("domain {} ({})", domain->id.value, shown),
                  .hint = "load vmitap.ko in it (docs/xen.md), then try again"});
   }
+  const auto all = Advertisement::all(store, domain->id);
   const std::string_view program = name.substr(slash + 1);
   std::vector<const Advertisement*> fit;
   std::string candidates;

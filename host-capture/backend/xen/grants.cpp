@@ -36,8 +36,9 @@ Result<GrantedPages> Grants::map(std::span<const GrantRef> refs, Access access) 
     return GrantedPages(static_cast<std::byte*>(at), {handle_, numbers.size() * VMITAP_PAGE_SIZE});
   return fail({.code = errno == ENOMEM || errno == ENOSPC ? Errc::system : Errc::protocol,
                .operation = "xengnttab_map_domain_grant_refs",
-               .subject = fmt::format("{} pages that domain {} names as granted cannot be mapped",
-                                      numbers.size(), domain_.value),
+               .subject = fmt::format(
+                   "{} that domain {} names as granted cannot be mapped",
+                   numbers.size() == 1 ? "a page" : fmt::format("{} pages", numbers.size()), domain_.value),
                .sys = errno});
 }
 

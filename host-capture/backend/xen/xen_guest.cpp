@@ -67,7 +67,17 @@ XenGuest::~XenGuest() {
   if (line_) ledger_.leave(*line_);
 }
 
-Result<GuestCatalog> XenGuest::list() {
+template <class T>
+Result<T> XenGuest::named(Result<T> result) const {
+  if (!result && result.error().guest.empty()) result.error().guest = found_.identity.address;
+  return result;
+}
+
+Result<GuestCatalog> XenGuest::list() { return named(list_channel()); }
+
+Result<void> XenGuest::attach() { return named(attach_channel()); }
+
+Result<GuestCatalog> XenGuest::list_channel() {
   auto grants = Grants::open(found_.domain.id);
   if (!grants) return fail(std::move(grants.error()));
   auto directory = Directory::read(*grants, found_.advertised.directory);
@@ -84,7 +94,7 @@ Result<GuestCatalog> XenGuest::list() {
   return catalog;
 }
 
-Result<void> XenGuest::attach() {
+Result<void> XenGuest::attach_channel() {
   if (channel_) return {};
   auto channel = AttachedChannel::attach(found_.domain.id, found_.advertised);
   if (!channel) {
@@ -108,7 +118,7 @@ Result<void> XenGuest::ask(std::uint32_t type, const std::string& body) {
   if (gone_.load(std::memory_order_acquire) || !channel_)
     return fail({.code = Errc::guest_gone, .subject = found_.identity.address});
   const std::lock_guard lock(conversation_);
-  return channel_->ask(type, body, found_.identity.address, kAnswerTime);
+  return named(channel_->ask(type, body, found_.identity.address, kAnswerTime));
 }
 
 Result<void> XenGuest::arm(const ArmRequest& request) {

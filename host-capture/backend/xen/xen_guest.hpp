@@ -54,6 +54,11 @@ class XenGuest final : public Guest {
   bool unpause() noexcept override;
   Result<void> ask(std::uint32_t type, const std::string& body);
   std::optional<std::string> how_it_ended() const;
+  Result<GuestCatalog> list_channel();
+  Result<void> attach_channel();
+  // Says of an error whose doing it is.
+  template <class T>
+  Result<T> named(Result<T> result) const;
 
   std::mutex store_mutex_;  // over the next two
   Store store_;
