@@ -107,8 +107,8 @@ struct ClockMap {
   double ns_per_tick = 1.0;
 };
 
-// One guest. Thread rule: list() and arm() from the control thread; read(), pause(), unpause() from
-// one snapshot thread; the rest from the drain thread. Errors: Errc::guest_gone once it went.
+// One guest. Thread rule: list(), arm(), disarm(), on_control() from its control thread; read(), pause(),
+// unpause() from one snapshot thread; the rest from the drain thread. Errors: Errc::guest_gone once it went.
 class Guest {
  public:
   virtual ~Guest() = default;

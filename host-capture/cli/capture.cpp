@@ -187,6 +187,9 @@ Exit capture(const CaptureOptions& given) {
   const Result<Summary> summary = running.wait();
   controls->reset();
   progress->clear();
+  for (const auto& [guest, how] : running.broke_rules())
+    warn(printable(fmt::format("{} broke the contract: {}", guest, how)),
+         "what it sent is not to be trusted: restart it; vmitap info tells what was lost of whom");
   return finish(summary, running.statistics(), *output);
 }
 

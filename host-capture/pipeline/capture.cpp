@@ -11,6 +11,7 @@
 #include <semaphore>
 #include <thread>
 
+#include "pipeline/control.hpp"
 #include "pipeline/counters.hpp"
 #include "pipeline/drain.hpp"
 #include "pipeline/encode.hpp"
@@ -28,6 +29,27 @@ std::uint64_t now_ns() {
   return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
                                         std::chrono::system_clock::now().time_since_epoch())
                                         .count());
+}
+
+tl::unexpected<Error> refused_rings(ring::OpenError why, const std::string& guest) {
+  Error error{.code = Errc::protocol, .guest = guest};
+  switch (why) {
+    case ring::OpenError::none:
+      break;
+    case ring::OpenError::region_too_small:
+      error.subject = "its rings are larger than the memory that it shares";
+      break;
+    case ring::OpenError::magic:
+      error.subject = "its shared memory does not begin as rings do";
+      break;
+    case ring::OpenError::version:
+      error.subject = "its rings are of another version";
+      break;
+    case ring::OpenError::geometry:
+      error.subject = "its rings have a shape that no rings can have";
+      break;
+  }
+  return fail(std::move(error));
 }
 
 }  // namespace
@@ -50,6 +72,7 @@ struct Capture::Impl {
   StageQueue<Batch> to_encode{0};  // the same batches go on; they come back through to_snapshot
   StageQueue<EncodedBatch> to_sink{kPool};
   std::unique_ptr<Drain> drain;
+  std::vector<std::unique_ptr<Control>> controls;  // one a guest
   std::unique_ptr<Snapshotter> snapshotter;
   std::unique_ptr<Encoder> encoder;
   std::vector<std::jthread> threads;
@@ -66,6 +89,7 @@ struct Capture::Impl {
   // The sink thread's.
   std::map<std::string, std::uint64_t> lost;
   std::map<ChannelId, std::uint64_t> channel_records;
+  std::map<std::string, std::string> broke_rules;  // guest, and how it began
 
   bool has_begun = false;                // of the sink thread after begin_tried
   std::binary_semaphore begin_tried{0};  // from begin() to run_sink()
@@ -95,10 +119,7 @@ Result<void> Capture::Impl::prepare() {
     const auto [guest_region, host_region] = watched.guest->channel();
     auto opened = ring::Consumer::open(guest_region, host_region);
     if (const auto* refused = std::get_if<ring::OpenError>(&opened))
-      return fail({.code = Errc::protocol,
-                   .operation = "open rings",
-                   .subject = watched.name,
-                   .number = static_cast<std::uint64_t>(*refused)});
+      return refused_rings(*refused, watched.name);
     watched.consumer = std::move(std::get<ring::Consumer>(opened));
   }
   return {};
@@ -114,6 +135,7 @@ Result<void> Capture::Impl::begin() {
   }
   if (begun) begun = introduce();
   if (!begun) stop("it could not begin");
+  for (const auto& control : controls) control->listen();
   has_begun = begun.has_value();
   begin_tried.release();
   return begun;
@@ -244,6 +266,7 @@ Result<void> Capture::Impl::write(const EncodedBatch& batch) {
   }
   for (const Loss& loss : batch.losses) {
     lost[Loss::Reason_Name(loss.reason())] += loss.count();
+    if (loss.reason() == Loss::RING_ERROR) broke_rules.try_emplace(loss.guest(), loss.detail());
     if (auto written = sink->loss(loss); !written) return written;
   }
   if (batch.flush) return sink->flush();
@@ -290,6 +313,7 @@ Result<Summary> Capture::Impl::close() {
     return fail(
         {.code = Errc::unsupported, .operation = "wait", .subject = "a capture that was waited for already"});
   closed = true;
+  controls.clear();
   const Summary result = summary();
   auto written = has_begun ? sink->close(result) : Result<void>();
   counters.bytes_written.store(sink->bytes_written(), std::memory_order_relaxed);
@@ -328,6 +352,13 @@ Result<std::unique_ptr<Capture>> Capture::start(std::vector<std::unique_ptr<back
       Drain::make(std::move(drained), impl->options, impl->next_channel, impl->to_snapshot, impl->counters);
   if (!drain) return fail(std::move(drain.error()));
   impl->drain = *std::move(drain);
+  for (auto& watched : impl->guests) {
+    auto control = Control::start(*watched.guest, impl->options, watched.plans->known_modules(),
+                                  [&drain = *impl->drain] { drain.on_news(); });
+    if (!control) return fail(std::move(control.error()));
+    impl->controls.push_back(*std::move(control));
+  }
+  impl->drain->take_controls(impl->controls);
   impl->snapshotter = std::make_unique<Snapshotter>(std::move(snapshot), impl->counters);
   impl->encoder = std::make_unique<Encoder>(std::move(names));
   impl->started = std::chrono::steady_clock::now();
@@ -366,6 +397,8 @@ Statistics Capture::statistics() const {
   result.bytes_written = counters.bytes_written.load(std::memory_order_relaxed);
   return result;
 }
+
+const std::map<std::string, std::string>& Capture::broke_rules() const { return impl_->broke_rules; }
 
 void Capture::stop(std::string_view why) { impl_->stop(why); }
 

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -61,6 +62,8 @@ class Capture {
   // The user's own trigger: every rule that needs no arguments. Returns how many rules fired.
   std::size_t fire_manual();
   [[nodiscard]] Statistics statistics() const;
+  // Guests that broke the rings' rules, and how it began. After wait().
+  [[nodiscard]] const std::map<std::string, std::string>& broke_rules() const;
   void stop(std::string_view why);  // async; async-signal-safe it is not
   // Stops this process as Ctrl-Z does, at a moment at which it keeps no guest paused. Returns when it goes
   // on.

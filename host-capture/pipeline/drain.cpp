@@ -9,6 +9,7 @@
 #include <array>
 #include <cerrno>
 #include <thread>
+#include <utility>
 
 #include "base/error_text.hpp"
 #include "types/catalog_proto.hpp"
@@ -24,9 +25,10 @@ constexpr auto kSpin = 50us;                                   // how long to lo
 constexpr auto kHousekeeping = 500ms;
 constexpr std::size_t kFinalRecords = std::size_t{1} << 20;  // what the rings may still bring at the end
 constexpr std::uint64_t kDropsMax = std::uint64_t{1} << 40;  // between two looks: hours of nothing but drops
+constexpr auto kFarewell = 8s;      // for a guest to answer that its triggers are off
 constexpr auto kLastFires = 100ms;  // how long a thread may take to end a fire when the capture ends
 
-enum Source : std::uint32_t { kWake, kTimer, kDoorbell, kControl };
+enum Source : std::uint32_t { kWake, kTimer, kDoorbell };
 
 std::uint64_t source(Source kind, std::uint32_t guest = 0) { return std::uint64_t{kind} << 32 | guest; }
 
@@ -69,8 +71,7 @@ Result<std::unique_ptr<Drain>> Drain::make(std::vector<DrainGuest> guests, const
   bool good = drain->epoll_ && drain->timer_ && drain->wake_ && watch(drain->timer_.get(), source(kTimer)) &&
               watch(drain->wake_.get(), source(kWake));
   for (std::uint32_t i = 0; i < drain->guests_.size(); ++i) {
-    good = good && watch(drain->guests_[i].guest->doorbell(), source(kDoorbell, i)) &&
-           watch(drain->guests_[i].guest->control(), source(kControl, i));
+    good = good && watch(drain->guests_[i].guest->doorbell(), source(kDoorbell, i));
   }
   if (!good) return fail({.code = Errc::system, .operation = "epoll", .sys = errno});
   const auto now = Clock::now();
@@ -82,16 +83,28 @@ Result<std::unique_ptr<Drain>> Drain::make(std::vector<DrainGuest> guests, const
   return drain;
 }
 
-void Drain::stop() noexcept {
-  stopping_.store(true, std::memory_order_relaxed);
+void Drain::take_controls(const std::vector<std::unique_ptr<Control>>& controls) {
+  for (std::size_t i = 0; i < guests_.size(); ++i) guests_[i].control = controls[i].get();
+}
+
+void Drain::wake() noexcept {
   const std::uint64_t one = 1;
   [[maybe_unused]] const auto ignored = ::write(wake_.get(), &one, sizeof one);
 }
 
+void Drain::stop() noexcept {
+  stopping_.store(true, std::memory_order_relaxed);
+  wake();
+}
+
 void Drain::fire_manual() noexcept {
   manual_.fetch_add(1, std::memory_order_relaxed);
-  const std::uint64_t one = 1;
-  [[maybe_unused]] const auto ignored = ::write(wake_.get(), &one, sizeof one);
+  wake();
+}
+
+void Drain::on_news() noexcept {
+  has_news_.store(true, std::memory_order_release);
+  wake();
 }
 
 std::string Drain::run() {
@@ -125,7 +138,7 @@ bool Drain::collect(Batch& batch) {
   const auto now = Clock::now();
   tick(batch, now);
   fire_by_hand(batch);
-  if (control_ready_) on_control(batch);
+  if (has_news_.load(std::memory_order_relaxed)) hear(batch);
   if (now - housekept_ >= kHousekeeping) housekeeping(batch, now);
   any = any || !batch.events.empty() || !batch.losses.empty() || !batch.announcements.empty() || batch.flush;
   return any;
@@ -138,7 +151,8 @@ std::size_t Drain::drain_rings(Batch& batch) {
     if (guest.gone) continue;
     const std::size_t fit = std::clamp<std::size_t>(
         kValuesPerBatch / std::max<std::size_t>(guest.plans->values_size_max(), 1), 1, kRecordsPerBatch);
-    const std::size_t most = std::min(fit, guest.last_words.value_or(fit));
+    const std::size_t most = std::min({fit, guest.last_words.value_or(fit), guest.allowance.value_or(fit)});
+    if (most == 0) continue;
     const std::size_t count = guest.consumer->drain(most, [&](const ring::Record& record) {
       const SitePlan* site = guest.plans->site(TriggerId{record.trigger});
       if (site == nullptr || record.payload.size() < site->arguments_size) {
@@ -160,6 +174,7 @@ std::size_t Drain::drain_rings(Batch& batch) {
       batch.payloads.insert(batch.payloads.end(), payload.begin(), payload.end());
     });
     total += count;
+    if (guest.allowance) *guest.allowance -= count;
     if (!guest.last_words) continue;
     *guest.last_words -= count;
     if (*guest.last_words == 0 || (count == 0 && !has_records(guest))) bury(batch, i);
@@ -276,9 +291,6 @@ void Drain::sleep(Clock::time_point now) {
           case kDoorbell:
             guest.guest->clear_doorbell();
             break;
-          case kControl:
-            control_ready_ = true;
-            break;
         }
       }
     }
@@ -287,19 +299,22 @@ void Drain::sleep(Clock::time_point now) {
     if (!guest.gone) guest.consumer->cancel_sleep();
 }
 
-void Drain::on_control(Batch& batch) {
-  control_ready_ = false;
+void Drain::hear(Batch& batch) {
+  has_news_.exchange(false, std::memory_order_acquire);
   for (std::uint32_t i = 0; i < guests_.size(); ++i) {
-    if (guests_[i].gone || guests_[i].last_words) continue;
-    switch (guests_[i].guest->on_control()) {
-      case backend::Guest::ControlEvent::none:
-        break;
-      case backend::Guest::ControlEvent::changed:
-        plan_new_sites(batch, i);
-        break;
-      case backend::Guest::ControlEvent::gone:
-        guests_[i].last_words = kFinalRecords;
-        break;
+    DrainGuest& guest = guests_[i];
+    while (auto news = guest.control->next()) {
+      if (guest.gone || guest.last_words) continue;
+      if (std::holds_alternative<Control::Gone>(*news)) {
+        guest.last_words = kFinalRecords;
+      } else if (std::holds_alternative<Control::Disarmed>(*news)) {
+        guest.disarmed = true;
+      } else if (const auto* listing = std::get_if<Listing>(&*news)) {
+        plan_new_sites(batch, i, *listing);
+      } else {
+        lose(i, Loss::RING_ERROR, 1, 0,
+             "triggers of a new object are not captured: " + describe(std::get<Error>(*news)));
+      }
     }
   }
 }
@@ -320,17 +335,16 @@ void Drain::bury(Batch& batch, std::uint32_t index) {
   collect_losses(batch);
   guest.gone = true;
   ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, guest.guest->doorbell(), nullptr);
-  ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, guest.guest->control(), nullptr);
   ended_by_ = "guest " + guest.name + " " + guest.guest->epitaph();
 }
 
-void Drain::plan_new_sites(Batch& batch, std::uint32_t index) {
+void Drain::plan_new_sites(Batch& batch, std::uint32_t index, const Listing& listing) {
   DrainGuest& guest = guests_[index];
   const std::size_t sites = guest.plans->sites().size();
   const std::size_t rules = guest.plans->rules().size();
   const std::size_t objects = guest.plans->objects().size();
   auto announcement = std::make_shared<Announcement>();
-  auto updated = guest.plans->update(*guest.guest, options_, next_channel_);
+  const auto updated = guest.plans->update(listing, options_, next_channel_);
   for (std::size_t i = rules; i < guest.plans->rules().size(); ++i)
     announcement->channels.push_back(channel_of(guest.plans->rules()[i]));
   const auto& all = guest.plans->objects();
@@ -342,10 +356,10 @@ void Drain::plan_new_sites(Batch& batch, std::uint32_t index) {
   }
   if (!announcement->channels.empty() || !announcement->catalogs.empty())
     batch.announcements.push_back(std::move(announcement));
-  for (std::size_t i = sites; i < guest.plans->sites().size(); ++i) {
-    auto armed = guest.guest->arm(guest.plans->sites()[i].arm);
-    if (!armed && updated) updated = std::move(armed);
-  }
+  std::vector<backend::ArmRequest> arm;
+  for (std::size_t i = sites; i < guest.plans->sites().size(); ++i)
+    arm.push_back(guest.plans->sites()[i].arm);
+  if (!arm.empty()) guest.control->arm(std::move(arm));
   if (!updated)
     lose(index, Loss::RING_ERROR, 1, 0,
          "triggers of a new object are not captured: " + describe(updated.error()));
@@ -354,7 +368,7 @@ void Drain::plan_new_sites(Batch& batch, std::uint32_t index) {
 // No record waits in a ring, and no thread is in the midst of one.
 bool Drain::all_quiet() {
   return std::ranges::all_of(guests_, [](DrainGuest& guest) {
-    return guest.gone || (!has_records(guest) && guest.consumer->unfinished() == 0);
+    return guest.gone || guest.allowance == 0u || (!has_records(guest) && guest.consumer->unfinished() == 0);
   });
 }
 
@@ -365,25 +379,40 @@ std::unique_ptr<Batch> Drain::empty_batch() {
   return batch;
 }
 
+// What the rings brought goes on; false if that was nothing.
+bool Drain::hand_on(std::unique_ptr<Batch>& batch) {
+  if (drain_rings(*batch) == 0) return false;
+  to_snapshot_.pass(std::exchange(batch, empty_batch()));
+  return true;
+}
+
+// Meanwhile the rings are looked after: a guest that takes its time costs the others nothing.
+void Drain::disarm_all(std::unique_ptr<Batch>& batch) {
+  for (DrainGuest& guest : guests_) {
+    std::vector<TriggerId> triggers;
+    for (const SitePlan& site : guest.plans->sites()) triggers.push_back(site.id);
+    guest.control->disarm(std::move(triggers));
+  }
+  const auto over = [](const DrainGuest& guest) { return guest.gone || guest.last_words || guest.disarmed; };
+  for (const auto until = Clock::now() + kFarewell;
+       !std::ranges::all_of(guests_, over) && Clock::now() < until;) {
+    hear(*batch);
+    if (!hand_on(batch)) std::this_thread::sleep_for(kSpin);
+  }
+}
+
 // What the user fired last, triggers off, then what the rings still hold.
 void Drain::finish() {
   std::unique_ptr<Batch> batch = empty_batch();
   fire_by_hand(*batch);
-  for (DrainGuest& guest : guests_) {
-    if (guest.gone || guest.last_words) continue;
-    for (const SitePlan& site : guest.plans->sites()) (void)guest.guest->disarm(site.id);
-  }
-  const auto patience = Clock::now() + kLastFires;
-  for (std::size_t total = 0; total < kFinalRecords;) {
-    if (const std::size_t count = drain_rings(*batch); count > 0) {
-      total += count;
-      to_snapshot_.pass(std::move(batch));
-      batch = empty_batch();
-    } else if (all_quiet() || Clock::now() > patience) {
-      break;
-    } else {
-      std::this_thread::sleep_for(kSpin);
-    }
+  disarm_all(batch);
+  // Who fires on although its triggers are off gets no more than its rings could hold at that moment.
+  for (DrainGuest& guest : guests_)
+    if (!guest.gone && !guest.last_words) guest.allowance = guest.consumer->capacity();
+  for (const auto patience = Clock::now() + kLastFires;;) {
+    if (hand_on(batch)) continue;
+    if (all_quiet() || Clock::now() > patience) break;
+    std::this_thread::sleep_for(kSpin);
   }
   for (std::uint32_t i = 0; i < guests_.size(); ++i)
     if (!guests_[i].gone)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The first stage: collects what the guests' rings hold, the timers' ticks and the user's own triggers
-// into batches. The only thread that looks at rings, doorbells and control channels.
+// into batches. The only thread that looks at rings and doorbells; it waits for no guest.
 #pragma once
 
 #include <atomic>
@@ -13,6 +13,7 @@
 
 #include "backend/guest.hpp"
 #include "base/handle.hpp"
+#include "pipeline/control.hpp"
 #include "pipeline/counters.hpp"
 #include "pipeline/messages.hpp"
 #include "pipeline/rules.hpp"
@@ -25,11 +26,14 @@ struct DrainGuest {
   backend::Guest* guest = nullptr;
   ring::Consumer* consumer = nullptr;
   Plans* plans = nullptr;
+  Control* control = nullptr;
   std::string name;  // as losses name it
   backend::ClockMap clock;
   // Of one that has ended: how many records its rings may still bring.
   std::optional<std::size_t> last_words = {};
   bool gone = false;  // nothing more comes
+  bool disarmed = false;
+  std::optional<std::size_t> allowance = {};  // at the end: how many records more it may bring
 };
 
 class Drain {
@@ -42,9 +46,13 @@ class Drain {
   // ended by itself, empty if it was stopped.
   std::string run();
 
+  // Who drives the control conversations; before run(). In the order of the guests.
+  void take_controls(const std::vector<std::unique_ptr<Control>>& controls);
+
   // Any thread.
   void stop() noexcept;
   void fire_manual() noexcept;
+  void on_news() noexcept;  // of a guest's Control
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -73,12 +81,15 @@ class Drain {
   void lose(std::uint32_t guest, Loss::Reason reason, std::uint64_t count, std::uint32_t ring = 0,
             std::string detail = {});
   void sleep(Clock::time_point now);
-  void on_control(Batch& batch);
+  void hear(Batch& batch);
   void bury(Batch& batch, std::uint32_t guest);
   static bool has_records(DrainGuest& guest);
   bool all_quiet();
   std::unique_ptr<Batch> empty_batch();
-  void plan_new_sites(Batch& batch, std::uint32_t guest);
+  void plan_new_sites(Batch& batch, std::uint32_t guest, const Listing& listing);
+  void wake() noexcept;
+  void disarm_all(std::unique_ptr<Batch>& batch);
+  bool hand_on(std::unique_ptr<Batch>& batch);
   void finish();
 
   std::vector<DrainGuest> guests_;
@@ -92,7 +103,7 @@ class Drain {
   Fd wake_;
   std::atomic<bool> stopping_{false};
   std::atomic<std::uint32_t> manual_{0};
-  bool control_ready_ = false;
+  std::atomic<bool> has_news_{false};
   Clock::time_point busy_;
   Clock::time_point housekept_;
   std::string ended_by_;

@@ -13,6 +13,7 @@ namespace {
 
 // Far more than programs load, and few enough for a guest that makes them up to cost the host little.
 constexpr std::size_t kObjectsMax = 1024;
+constexpr std::size_t kSitesMax = 16384;
 
 Mode mode_of(const Rule& rule) { return rule.mode.value_or(rule.on.empty() ? PAUSED : SYNC); }
 
@@ -54,12 +55,42 @@ Channel channel_of(const RulePlan& plan) {
   return channel;
 }
 
-Result<std::unique_ptr<Plans>> Plans::make(backend::Guest& guest, const Options& options,
-                                           ChannelId& next_channel) {
+Result<Listing> Listing::take(backend::Guest& guest, const Options& options,
+                              const std::unordered_set<std::uint32_t>& known_modules) {
   auto listed = guest.list();
   if (!listed) return fail(std::move(listed.error()));
+  Listing listing{.catalog = *std::move(listed), .loaded = {}};
+  for (const backend::GuestModule& module : listing.catalog.modules) {
+    if (known_modules.contains(module.id)) continue;
+    if (known_modules.size() + listing.loaded.size() >= kObjectsMax) {
+      return fail({.code = Errc::too_large,
+                   .operation = "load types",
+                   .subject = "the number of objects that the guest loaded since the capture began",
+                   .number = kObjectsMax});
+    }
+    auto loaded = types::load_module(module, {.debug_dirs = options.debug_dirs});
+    if (!loaded) return fail(std::move(loaded.error()));
+    // Where a marked variable stands is best known to the running guest.
+    auto catalog = std::make_shared<types::Catalog>(**loaded);
+    for (types::Mark& mark : catalog->marks)
+      for (const backend::GuestSite& site : listing.catalog.sites)
+        if (!site.is_trigger && site.module == module.id &&
+            site.descriptor.value - module.load_bias == mark.descriptor.value) {
+          mark.variable = LinkAddr{site.variable.value - module.load_bias};
+          mark.per_cpu = site.per_cpu;
+        }
+    listing.loaded.emplace_back(module.id, std::move(catalog));
+  }
+  return listing;
+}
+
+Result<std::unique_ptr<Plans>> Plans::make(backend::Guest& guest, const Options& options,
+                                           ChannelId& next_channel) {
+  auto listing = Listing::take(guest, options, {});
+  if (!listing) return fail(std::move(listing.error()));
+  const backend::GuestCatalog* const listed = &listing->catalog;
   auto plans = std::make_unique<Plans>();
-  if (auto loaded = plans->load_objects(*listed, options); !loaded) return fail(std::move(loaded.error()));
+  plans->take_objects(*listing);
   if (auto read = plans->load_kernel(guest, *listed, options); !read) return fail(std::move(read.error()));
   if (auto read = plans->load_cpus(guest, *listed, options); !read) return fail(std::move(read.error()));
 
@@ -96,16 +127,20 @@ Result<std::unique_ptr<Plans>> Plans::make(backend::Guest& guest, const Options&
   return plans;
 }
 
-Result<void> Plans::update(backend::Guest& guest, const Options& options, ChannelId& next_channel) {
-  auto listed = guest.list();
-  if (!listed) return fail(std::move(listed.error()));
-  if (auto loaded = load_objects(*listed, options); !loaded) return loaded;
+Result<void> Plans::update(const Listing& listing, const Options& options, ChannelId& next_channel) {
+  take_objects(listing);
   for (std::size_t i = 0; i < options.rules.size(); ++i) {
     if (options.rules[i].on.empty()) continue;
-    if (auto planned = plan_trigger(i, *listed, options, next_channel); !planned) return planned;
+    if (auto planned = plan_trigger(i, listing.catalog, options, next_channel); !planned) return planned;
   }
   publish_kernel();
   return {};
+}
+
+std::unordered_set<std::uint32_t> Plans::known_modules() const {
+  std::unordered_set<std::uint32_t> known;
+  for (const auto& [module, object] : object_of_module_) known.insert(module);
+  return known;
 }
 
 Result<void> Plans::load_kernel(backend::Guest& guest, const backend::GuestCatalog& listed,
@@ -138,30 +173,13 @@ void Plans::publish_kernel() {
   if (!is_known) objects_.push_back({.catalog = std::move(catalog)});
 }
 
-Result<void> Plans::load_objects(const backend::GuestCatalog& listed, const Options& options) {
-  for (const backend::GuestModule& module : listed.modules) {
-    if (object_of_module_.contains(module.id)) continue;
-    if (objects_.size() >= kObjectsMax) {
-      return fail({.code = Errc::too_large,
-                   .operation = "load types",
-                   .subject = "the number of objects that the guest loaded since the capture began",
-                   .number = kObjectsMax});
-    }
-    auto loaded = types::load_module(module, {.debug_dirs = options.debug_dirs});
-    if (!loaded) return fail(std::move(loaded.error()));
-    // Where a marked variable stands is best known to the running guest.
-    auto catalog = std::make_shared<types::Catalog>(**loaded);
-    for (types::Mark& mark : catalog->marks)
-      for (const backend::GuestSite& site : listed.sites)
-        if (!site.is_trigger && site.module == module.id &&
-            site.descriptor.value - module.load_bias == mark.descriptor.value) {
-          mark.variable = LinkAddr{site.variable.value - module.load_bias};
-          mark.per_cpu = site.per_cpu;
-        }
-    object_of_module_[module.id] = objects_.size();
-    objects_.push_back({.catalog = known_before(std::move(catalog)), .load_bias = module.load_bias});
+void Plans::take_objects(const Listing& listing) {
+  for (const auto& [id, loaded] : listing.loaded) {
+    const auto module = std::ranges::find(listing.catalog.modules, id, &backend::GuestModule::id);
+    if (module == listing.catalog.modules.end() || object_of_module_.contains(id)) continue;
+    object_of_module_[id] = objects_.size();
+    objects_.push_back({.catalog = known_before(loaded), .load_bias = module->load_bias});
   }
-  return {};
 }
 
 // An object that is loaded again has the types that it had.
@@ -190,7 +208,10 @@ Result<void> Plans::plan_trigger(std::size_t rule, const backend::GuestCatalog& 
 Result<void> Plans::plan_site(std::size_t rule_index, const backend::GuestSite& site, const Options& options,
                               ChannelId& next_channel) {
   const Rule& rule = options.rules[rule_index];
-  const types::LoadedObject& object = objects_[object_of_module_.at(site.module)];
+  const auto at = object_of_module_.find(site.module);
+  if (at == object_of_module_.end())
+    return fail({.code = Errc::protocol, .subject = "a trigger lies in a module that has changed meanwhile"});
+  const types::LoadedObject& object = objects_[at->second];
   const std::uint64_t address = site.descriptor.value - object.load_bias;
   const auto& triggers = object.catalog->triggers;
   const auto described = std::ranges::find(triggers, LinkAddr{address}, &types::TriggerSite::descriptor);
@@ -209,6 +230,11 @@ Result<void> Plans::plan_site(std::size_t rule_index, const backend::GuestSite& 
         std::ranges::any_of(plan->feeds, [&](const Feed& feed) { return feed.rule->rule == &rule; });
     if (planned) return {};
   } else {
+    if (sites_.size() >= kSitesMax)
+      return fail({.code = Errc::too_large,
+                   .operation = "plan rule",
+                   .subject = "the number of trigger sites that the guest named since the capture began",
+                   .number = kSitesMax});
     plan = &sites_.emplace_back();
     plan->trigger = site.name;
     plan->id = site.id;

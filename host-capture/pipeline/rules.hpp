@@ -8,6 +8,8 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "backend/guest.hpp"
@@ -59,8 +61,18 @@ struct SitePlan {
   types::TriggerSite described;
 };
 
-// The plans of one guest. The drain thread looks sites up; update() is the control thread's, between
-// which capture.cpp hands over.
+// What a guest offers, with the types of its objects: what takes long.
+struct Listing {
+  // Lists the guest and loads the types of the modules that are not known yet. Errc::too_large: those would
+  // be more than any honest guest loads.
+  static Result<Listing> take(backend::Guest& guest, const Options& options,
+                              const std::unordered_set<std::uint32_t>& known_modules);
+
+  backend::GuestCatalog catalog;
+  std::vector<std::pair<std::uint32_t, std::shared_ptr<const types::Catalog>>> loaded;  // by module
+};
+
+// The plans of one guest. The drain thread's, once they are made.
 class Plans {
  public:
   // Lists the guest, loads the types of its objects and resolves every rule. Errc::unknown_name with the
@@ -68,8 +80,8 @@ class Plans {
   static Result<std::unique_ptr<Plans>> make(backend::Guest& guest, const Options& options,
                                              ChannelId& next_channel);
 
-  // After an object came or went: lists again and plans for trigger sites that are new.
-  Result<void> update(backend::Guest& guest, const Options& options, ChannelId& next_channel);
+  // After an object came or went: plans for trigger sites that are new.
+  Result<void> update(const Listing& listing, const Options& options, ChannelId& next_channel);
 
   [[nodiscard]] const SitePlan* site(TriggerId id) const {
     const auto found = by_id_.find(id);
@@ -86,6 +98,7 @@ class Plans {
   // What one event may need for its values, in bytes, at most.
   [[nodiscard]] std::size_t values_size_max() const { return values_size_max_; }
   [[nodiscard]] const std::vector<types::LoadedObject>& objects() const { return objects_; }
+  [[nodiscard]] std::unordered_set<std::uint32_t> known_modules() const;
 
  private:
   // Reads the guest's kernel if an expression speaks of it.
@@ -95,7 +108,7 @@ class Plans {
   Result<void> load_cpus(backend::Guest& guest, const backend::GuestCatalog& listed, const Options& options);
   // The kernel's types are an object like others, once it is known which of them are wanted.
   void publish_kernel();
-  Result<void> load_objects(const backend::GuestCatalog& listed, const Options& options);
+  void take_objects(const Listing& listing);
   [[nodiscard]] std::shared_ptr<const types::Catalog> known_before(
       std::shared_ptr<const types::Catalog> catalog) const;
   Result<void> plan_trigger(std::size_t rule, const backend::GuestCatalog& listed, const Options& options,

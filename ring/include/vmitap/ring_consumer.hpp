@@ -54,6 +54,8 @@ class Consumer {
 
   [[nodiscard]] std::uint32_t ring_count() const { return static_cast<std::uint32_t>(rings_.size()); }
   [[nodiscard]] vmitap_clock clock() const { return clock_; }
+  // Slots of all rings: more records than that they never hold.
+  [[nodiscard]] std::size_t capacity() const { return rings_.size() * slots_per_ring_; }
 
   // Hands at most max_records to on_record(const Record&), taking turns among the rings that are awake.
   // Returns how many. 0: nothing was ready. on_record must not call back into drain().

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT
+#include "pipeline/control.hpp"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <new>
+#include <utility>
+
+namespace vmitap::pipeline {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Between two lists: somebody who loads modules waits for less, and somebody who says so all the time costs
+// little.
+constexpr auto kPause = 200ms;
+
+}  // namespace
+
+Result<std::unique_ptr<Control>> Control::start(backend::Guest& guest, const Options& options,
+                                                std::unordered_set<std::uint32_t> known_modules,
+                                                std::function<void()> on_news) {
+  std::unique_ptr<Control> control(new Control(guest, options, std::move(known_modules), std::move(on_news)));
+  control->wake_ = Fd(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+  if (!control->wake_) return fail({.code = Errc::system, .operation = "eventfd", .sys = errno});
+  control->thread_ =
+      std::jthread([raw = control.get()](const std::stop_token& stopped) { raw->run(stopped); });
+  return control;
+}
+
+Control::~Control() {
+  thread_.request_stop();
+  wake();
+}
+
+void Control::wake() noexcept {
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const auto ignored = ::write(wake_.get(), &one, sizeof one);
+}
+
+void Control::listen() noexcept {
+  listening_.store(true, std::memory_order_relaxed);
+  wake();
+}
+
+void Control::arm(std::vector<backend::ArmRequest> requests) {
+  requests_.enqueue(std::move(requests));
+  wake();
+}
+
+void Control::disarm(std::vector<TriggerId> triggers) {
+  requests_.enqueue(std::move(triggers));
+  wake();
+}
+
+std::optional<Control::News> Control::next() {
+  std::optional<News> news(std::in_place);
+  return news_.try_dequeue(*news) ? std::move(news) : std::nullopt;
+}
+
+void Control::tell(News news) {
+  news_.enqueue(std::move(news));
+  on_news_();
+}
+
+void Control::run(const std::stop_token& stopped) {
+  while (!stopped.stop_requested()) {
+    wait(!ended_ && listening_.load(std::memory_order_relaxed));
+    try {
+      serve();
+      if (!ended_ && is_new_ && Clock::now() >= looked_ + kPause) look();
+    } catch (const std::bad_alloc&) {
+      tell(
+          Error{.code = Errc::system, .operation = "allocate memory for what a guest offers", .sys = ENOMEM});
+    }
+  }
+}
+
+// Until there is something to do.
+void Control::wait(bool listens) {
+  std::array<pollfd, 2> ends{{{.fd = wake_.get(), .events = POLLIN, .revents = 0},
+                              {.fd = listens ? guest_.control() : -1, .events = POLLIN, .revents = 0}}};
+  int patience = -1;
+  if (is_new_ && !ended_) {
+    // What comes meanwhile is the same news.
+    ends[1].fd = -1;
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(looked_ + kPause - Clock::now());
+    patience = static_cast<int>(std::max<std::int64_t>(left.count(), 0));
+  }
+  if (::poll(ends.data(), ends.size(), patience) <= 0) return;
+  if (ends[0].revents != 0) {
+    std::uint64_t count = 0;
+    [[maybe_unused]] const auto ignored = ::read(wake_.get(), &count, sizeof count);
+  }
+  if (ends[1].revents != 0) hear();
+}
+
+void Control::hear() {
+  switch (guest_.on_control()) {
+    case backend::Guest::ControlEvent::none:
+      break;
+    case backend::Guest::ControlEvent::changed:
+      is_new_ = true;
+      break;
+    case backend::Guest::ControlEvent::gone:
+      ended_ = true;
+      tell(Gone{});
+      break;
+  }
+}
+
+void Control::look() {
+  is_new_ = false;
+  auto listing = Listing::take(guest_, options_, known_modules_);
+  looked_ = Clock::now();
+  if (!listing) return tell(std::move(listing.error()));
+  for (const auto& [module, catalog] : listing->loaded) known_modules_.insert(module);
+  tell(*std::move(listing));
+}
+
+void Control::serve() {
+  for (Request request; requests_.try_dequeue(request);) {
+    if (const auto* armed = std::get_if<std::vector<backend::ArmRequest>>(&request)) {
+      for (const backend::ArmRequest& each : *armed)
+        if (auto done = guest_.arm(each); !done) {
+          tell(std::move(done.error()));
+          break;  // who did not answer once need not be asked again
+        }
+      continue;
+    }
+    for (const TriggerId trigger : std::get<std::vector<TriggerId>>(request))
+      if (!guest_.disarm(trigger)) break;
+    ended_ = true;
+    tell(Disarmed{});
+  }
+}
+
+}  // namespace vmitap::pipeline
