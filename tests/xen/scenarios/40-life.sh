@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: MIT
+# What becomes of a domain in mid-capture: the capture ends by itself, says why, and what came until then is whole.
+# timeout: 300
+name=$(echo "$PV_GUESTS" | head -n 1)
+file=/tmp/life.mcap
+
+begin() { # captures without end
+	load "$name" vmitap
+	load "$name" vmitap_example timer=1
+	rm -f $file
+	vmitap capture "xen:$name" --debug-dir /root/debug --on example_tick --mode live --read example_ticks \
+		-o $file >$scratch/capture 2>&1 &
+	capture=$!
+	eventually "records come" 30 sh -c "[ \$(stat -c %s $file) -gt 2000 ]"
+}
+ends() { # WHAT PATTERN: by itself, with status 0
+	seconds=0
+	while kill -0 $capture 2>/dev/null; do
+		seconds=$((seconds + 1))
+		[ $seconds -lt 20 ] || fail "$1: the capture does not end: $(cat $scratch/capture)"
+		sleep 1
+	done
+	wait $capture || fail "$1: status $?: $(cat $scratch/capture)"
+	cat $scratch/capture
+	grep -qE "$2" $scratch/capture || fail "$1: nobody says '$2'"
+	records=$(sed -n 's/^vmitap: \([0-9]*\) records\{0,1\} in.*/\1/p' $scratch/capture)
+	[ "$records" -gt 0 ] || fail "$1: no records"
+	equal "$1: what is in the file" "$records" "$(vmitap decode $file 2>/dev/null | wc -l)"
+	equal "$1: pauses left behind" "" "$(ls /run/vmitap | grep pauses-)"
+}
+
+# The module goes, and comes again under a capture; then often.
+begin
+check "unloading" guest "$name" "rmmod vmitap_example && rmmod vmitap"
+ends "module unloaded" 'took vmitap down'
+begin
+check "unloading and loading" guest "$name" \
+	"rmmod vmitap_example && rmmod vmitap && insmod /root/modules/vmitap.ko && insmod /root/modules/vmitap_example.ko"
+ends "module loaded anew" 'took vmitap down'
+check "50 times" guest "$name" 'rmmod vmitap_example; rmmod vmitap
+	for i in $(seq 50); do insmod /root/modules/vmitap.ko && rmmod vmitap || exit 1; done'
+equal "the guest's kernel complains" "" "$(guest "$name" dmesg | grep -E 'BUG|WARNING|Oops|Call Trace')"
+equal "it is gone from xenstore" "" "$(xenstore-ls "/local/domain/$(domid "$name")/data/vmitap/kernel" 2>/dev/null)"
+
+begin
+guest "$name" "(sleep 1; echo c >/proc/sysrq-trigger) >/dev/null 2>&1 &"
+ends "crashed" 'crash'
+check "xl destroy" xl destroy "$name"
+check "xl create" xl create -q "/guests/$name.cfg"
+eventually "$name is up" 90 guest "$name" true
+
+begin
+check "saved" xl save "$name" /tmp/saved
+ends "saved" 'suspended|was destroyed|shut down|saved'
+check "restored" xl restore /tmp/saved
+rm -f /tmp/saved
+eventually "$name is up" 90 guest "$name" true
+eventually "its channel is back" 20 sh -c "vmitap list | grep -q 'xen:$name .*kernel\|xen:$name'"
+check "the restored domain is captured" timeout 20 vmitap capture "xen:$name" --debug-dir /root/debug --on example_tick \
+	--mode live --read example_ticks --count 5 -o $file
+check "its modules go" guest "$name" "rmmod vmitap_example && rmmod vmitap"
+equal "the restored kernel complains" "" "$(guest "$name" dmesg | grep -E 'BUG|WARNING|Oops|Call Trace')"
+
+begin
+check "xl reboot" xl reboot "$name"
+ends "rebooted" 'was destroyed|shut down|reboot|took vmitap down'
+eventually "$name is up" 90 guest "$name" true
+
+begin
+check "xl destroy" xl destroy "$name"
+ends "destroyed" 'was destroyed'
+check "xl create" xl create -q "/guests/$name.cfg"
+eventually "$name is up" 90 guest "$name" true
