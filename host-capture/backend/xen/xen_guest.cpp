@@ -177,6 +177,8 @@ std::optional<std::string> XenGuest::how_it_ended() const {
   if (domain->gone) return domain->end;
   const auto now = Advertisement::read(store_, found_.domain.id, found_.advertised.channel);
   const bool is_kernel = found_.advertised.channel == VMITAP_XENSTORE_KERNEL;
+  // `xl destroy` takes what stands in xenstore first, which the guest cannot.
+  if (!now && store_.list(home_of(found_.domain.id)).empty()) return "was destroyed";
   if (!now) return is_kernel ? "took vmitap down: its module was unloaded" : "ended";
   if (now->directory != found_.advertised.directory || now->port != found_.advertised.port)
     return "took vmitap down and up again";

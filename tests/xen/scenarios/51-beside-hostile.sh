@@ -3,7 +3,7 @@
 # stays up, its memory stays bounded, and it says whose doing it was.
 # timeout: 300
 steps=300
-hwm_max=160000 # KiB
+hwm_max=65536 # KiB
 hostile=$(echo "$GUESTS" | sed -n 2p)
 honest=$(echo "$GUESTS" | sed 2d)
 [ -n "$hostile" ] || fail "this takes two guests"
