@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The front door. Everything behind it is CMake; `make help` lists the doors.
 .DEFAULT_GOAL := all
-.PHONY: all demo lab test test-quick test-xen bench lint format clean help packages packages-test
+.PHONY: all demo lab test test-quick test-xen bench bench-xen lint format clean help packages packages-test
 .SILENT:
 
 JOBS ?= $(shell nproc)
@@ -31,6 +31,11 @@ test-xen: packages-test ## scenarios on real Xen, real dom0 and real guests unde
 
 bench: all ## Google Benchmark: ring, fire, encode, end to end
 	bench/run.sh build
+
+bench-xen: packages-test ## what a pause costs a Xen guest, beside a bare pause and the naive way (in the lab)
+	cmake --preset release $(if $(wildcard build/CMakeCache.txt),,-DVMITAP_BUILD_TESTS=OFF)
+	cmake --build build -j $(JOBS) --target xen_pause_cost
+	bench/run-xen.sh build
 
 lint: packages-test ## clang-format, clang-tidy, layering
 	tests/lint/lint.sh

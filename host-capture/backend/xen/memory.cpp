@@ -26,11 +26,20 @@ const Memory::Page* Memory::page(std::uint64_t address) noexcept {
   const auto found = walk(space_, GuestVirt{address}, tables);
   const std::byte* const at = found ? frames_.get(found->frame) : nullptr;
   try {
+    if (found) remember(found->trail);
     const Page& made = pages_.emplace(number, Page{at, found ? found->trail : Trail{}}).first->second;
     return at == nullptr ? nullptr : &made;
   } catch (const std::bad_alloc&) {
     return nullptr;
   }
+}
+
+void Memory::remember(const Trail& trail) {
+  for (int i = 0; i < trail.count; ++i) {
+    const auto& step = trail.steps[static_cast<std::size_t>(i)];
+    if (i >= last_.count || step != last_.steps[static_cast<std::size_t>(i)]) steps_.push_back(step);
+  }
+  last_ = trail;
 }
 
 ReadStatus Memory::copy(const ReadRequest& request) noexcept {
@@ -49,6 +58,8 @@ ReadStatus Memory::copy(const ReadRequest& request) noexcept {
 
 void Memory::rehearse() noexcept {
   pages_.clear();
+  steps_.clear();
+  last_ = {};
   rehearsed_.clear();
   next_ = 0;
   const auto now = Clock::now();
@@ -116,7 +127,7 @@ void Memory::read_in_pause(std::span<ReadRequest> requests) noexcept {
 }
 
 bool Memory::pages_stood_still() const noexcept {
-  return std::ranges::all_of(pages_, [](const auto& entry) { return entry.second.trail.still_true(); });
+  return std::ranges::all_of(steps_, &Trail::Step::still_true);
 }
 
 }  // namespace vmitap::backend::xen

@@ -46,12 +46,16 @@ class Memory {
   };
 
   const Page* page(std::uint64_t address) noexcept;
+  void remember(const Trail& trail);
   ReadStatus copy(const ReadRequest& request) noexcept;
   bool stands(const ReadRequest& request) noexcept;
 
   FrameCache frames_;
   AddressSpace space_;
   std::unordered_map<std::uint64_t, Page> pages_;  // by page number, of this rehearsal
+  // Of all of these pages. Neighbours share all but the last: what they share stands here once.
+  std::vector<Trail::Step> steps_;
+  Trail last_{};
   std::vector<Rehearsed> rehearsed_;
   std::size_t next_ = 0;
   Clock::time_point turned_ = Clock::now();

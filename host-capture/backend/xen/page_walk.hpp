@@ -29,6 +29,8 @@ struct Trail {
   struct Step {
     const std::uint64_t* entry;
     std::uint64_t said;
+    bool operator==(const Step&) const = default;
+    [[nodiscard]] bool still_true() const noexcept;
   };
   std::array<Step, kLevelsMax> steps;
   int count = 0;
@@ -53,11 +55,13 @@ inline std::uint64_t read_entry(const std::uint64_t* entry) noexcept {
   return std::atomic_ref(const_cast<std::uint64_t&>(*entry)).load(std::memory_order_acquire);
 }
 
+inline bool Trail::Step::still_true() const noexcept {
+  return ((read_entry(entry) ^ said) & ~pte::kAccessedDirty) == 0;
+}
+
 inline bool Trail::still_true() const noexcept {
   for (int i = 0; i < count; ++i)
-    if (((read_entry(steps[static_cast<std::size_t>(i)].entry) ^ steps[static_cast<std::size_t>(i)].said) &
-         ~pte::kAccessedDirty) != 0)
-      return false;
+    if (!steps[static_cast<std::size_t>(i)].still_true()) return false;
   return true;
 }
 
