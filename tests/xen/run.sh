@@ -18,7 +18,7 @@ done
 "$lab/prepare.sh" "$build"
 
 options=(--timeout "${VMITAP_XEN_TIMEOUT:-660}" --out "$out" --dom0-file "$here/scenarios" --dom0-file "$here/lib.sh")
-for guest in ${VMITAP_XEN_GUESTS:-pv1:pv:128:2 pv2:pv:128:2 pvh1:pvh:128:2 pvh2:pvh:128:2}; do
+for guest in ${VMITAP_XEN_GUESTS:-pv1:pv:128:2 pv2:pv:128:2 pvh1:pvh:128:1 pvh2:pvh:128:1}; do
 	options+=(--guest "$guest" --guest-file "${guest%%:*}:$build/xen/modules")
 	for file in "$build"/xen/guest-programs/*; do
 		[ ! -f "$file" ] || options+=(--guest-file "${guest%%:*}:$file")
