@@ -152,6 +152,9 @@ class Guest {
   // thread.
   [[nodiscard]] virtual bool reads_ahead() const noexcept { return false; }
   virtual void rehearse() noexcept {}
+  // The ioctls that it goes on making once it is attached, if beside them it needs no capability and no more
+  // of the kernel than SyscallFilter::for_capture() leaves. Nothing: it needs more.
+  [[nodiscard]] virtual std::optional<std::vector<unsigned long>> ioctls() const { return std::nullopt; }
   // False once the guest ended or became another program: what was read since may be another's bytes, so
   // ask after reading. From the snapshot thread.
   [[nodiscard]] virtual bool alive() const noexcept = 0;

@@ -11,10 +11,12 @@
 #include <csignal>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "backend/guest.hpp"
 #include "base/error_text.hpp"
+#include "base/least_privilege.hpp"
 #include "base/printable.hpp"
 #include "cli/capture_options.hpp"
 #include "cli/command.hpp"
@@ -75,6 +77,19 @@ Result<Guests> open_guests(const std::vector<std::string>& names) {
     guests.push_back(std::move(*guest));
   }
   return guests;
+}
+
+// What they go on making once they are attached; nothing if one of them needs more than ioctls.
+std::optional<std::vector<unsigned long>> ioctls_of(const Guests& guests) {
+  std::vector<unsigned long> all;
+  for (const auto& guest : guests) {
+    const auto some = guest->ioctls();
+    if (!some) return std::nullopt;
+    all.insert(all.end(), some->begin(), some->end());
+  }
+  std::ranges::sort(all);
+  all.erase(std::unique(all.begin(), all.end()), all.end());
+  return all;
 }
 
 std::string known_triggers(const std::vector<std::string>& guests) {
@@ -162,7 +177,10 @@ Exit capture(const CaptureOptions& given) {
 
   std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is the sink's error to return
   std::unique_ptr<Progress> progress;
-  auto controls = Controls::watch([&progress](const pipeline::Statistics& now) { progress->show(now); });
+  const auto sandbox = given.no_sandbox ? std::nullopt : ioctls_of(*guests);
+  options->renounce = sandbox.has_value();
+  auto controls = Controls::watch([&progress](const pipeline::Statistics& now) { progress->show(now); },
+                                  sandbox.has_value());
   if (!controls) return report(controls.error());
   const bool by_hand = std::ranges::any_of(
       options->rules, [](const pipeline::Rule& rule) { return rule.on.empty() || rule.every.count() > 0; });
@@ -184,6 +202,13 @@ Exit capture(const CaptureOptions& given) {
   }
   pipeline::Capture& running = **started;
   (*controls)->attend(running, manual_sockets(addresses));
+  // All that it takes is open.
+  if (sandbox) {
+    if (const auto confined = confine_process(*sandbox); !confined) {
+      controls->reset();
+      return report(confined.error());
+    }
+  }
   const Result<Summary> summary = running.wait();
   controls->reset();
   progress->clear();

@@ -118,6 +118,11 @@ void describe_options(CLI::App& command, CaptureOptions& options) {
       ->type_name("DIR")
       ->allow_extra_args(false)
       ->group(where);
+
+  command
+      .add_flag("--no-sandbox", options.no_sandbox,
+                "Keep capabilities and all system calls, which a capture of Xen domains gives up")
+      ->group("For debugging");
 }
 
 Result<pipeline::Options> meaning_of(const CaptureOptions& given) {

@@ -32,6 +32,7 @@ struct CaptureOptions {
   std::string output;
   std::string format;
   std::vector<std::string> debug_dirs;
+  bool no_sandbox = false;
 };
 
 void describe_options(CLI::App& command, CaptureOptions& options);

@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <csignal>
 
+#include "base/least_privilege.hpp"
 #include "cli/terminal.hpp"
 
 namespace vmitap::cli {
@@ -44,7 +45,7 @@ void KeyMode::leave() noexcept {
   saved_.reset();
 }
 
-Result<std::unique_ptr<Controls>> Controls::watch(Progress progress) {
+Result<std::unique_ptr<Controls>> Controls::watch(Progress progress, bool renounce) {
   const sigset_t set = watched();
   if (const int error = ::pthread_sigmask(SIG_BLOCK, &set, nullptr); error != 0) {
     return fail({.code = Errc::system, .operation = "pthread_sigmask", .sys = error});
@@ -53,14 +54,18 @@ Result<std::unique_ptr<Controls>> Controls::watch(Progress progress) {
   if (!signals) return fail({.code = Errc::system, .operation = "signalfd", .sys = errno});
   Fd wake(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!wake) return fail({.code = Errc::system, .operation = "eventfd", .sys = errno});
-  return std::unique_ptr<Controls>(new Controls(std::move(progress), std::move(signals), std::move(wake)));
+  return std::unique_ptr<Controls>(
+      new Controls(std::move(progress), std::move(signals), std::move(wake), renounce));
 }
 
-Controls::Controls(Progress progress, Fd signals, Fd wake)
+Controls::Controls(Progress progress, Fd signals, Fd wake, bool renounce)
     : progress_(std::move(progress)),
       signals_(std::move(signals)),
       wake_(std::move(wake)),
-      thread_([this] { run(); }) {}
+      thread_([this, renounce] {
+        if (renounce) renounce_capabilities();
+        run();
+      }) {}
 
 Controls::~Controls() {
   {

@@ -38,9 +38,10 @@ class KeyMode {
 // the capture well; a second one, or one before attend(), ends the process at once.
 class Controls {
  public:
-  // `progress` is called some times a second while a capture runs.
+  // `progress` is called some times a second while a capture runs. `renounce`: the thread gives up its
+  // capabilities.
   using Progress = std::function<void(const pipeline::Statistics&)>;
-  static Result<std::unique_ptr<Controls>> watch(Progress progress);
+  static Result<std::unique_ptr<Controls>> watch(Progress progress, bool renounce);
   Controls(const Controls&) = delete;
   Controls& operator=(const Controls&) = delete;
   ~Controls();  // the capture is left alone from then on
@@ -50,7 +51,7 @@ class Controls {
   [[nodiscard]] bool has_keys() const noexcept { return keys_.is_on(); }
 
  private:
-  Controls(Progress progress, Fd signals, Fd wake);
+  Controls(Progress progress, Fd signals, Fd wake, bool renounce);
   void run();
   void on_signal();
   void on_key();

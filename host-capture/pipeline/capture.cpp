@@ -11,6 +11,7 @@
 #include <semaphore>
 #include <thread>
 
+#include "base/least_privilege.hpp"
 #include "pipeline/control.hpp"
 #include "pipeline/counters.hpp"
 #include "pipeline/drain.hpp"
@@ -176,11 +177,17 @@ Result<void> Capture::Impl::introduce() {
 }
 
 void Capture::Impl::run() {
-  threads.emplace_back([this] {  // drain
+  const auto start = [this](auto stage) {
+    threads.emplace_back([this, stage = std::move(stage)] {
+      if (options.renounce) renounce_capabilities();
+      stage();
+    });
+  };
+  start([this] {  // drain
     const std::string why = drain->run();
     if (!why.empty()) stop(why);
   });
-  threads.emplace_back([this] {  // snapshot
+  start([this] {  // snapshot
     for (bool last = false; !last;) {
       std::unique_ptr<Batch> batch = to_snapshot.receive();
       last = batch->last;
@@ -192,7 +199,7 @@ void Capture::Impl::run() {
       to_encode.pass(std::move(batch));
     }
   });
-  threads.emplace_back([this] {  // encode
+  start([this] {  // encode
     for (bool last = false; !last;) {
       std::unique_ptr<Batch> batch = to_encode.receive();
       std::unique_ptr<EncodedBatch> encoded = to_sink.take_empty();
@@ -208,7 +215,7 @@ void Capture::Impl::run() {
       to_sink.pass(std::move(encoded));
     }
   });
-  threads.emplace_back([this] { run_sink(); });
+  start([this] { run_sink(); });
 }
 
 // What the batch held is lost; what comes ends the capture in good order.

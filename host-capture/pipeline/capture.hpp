@@ -36,6 +36,7 @@ struct Options {
   std::optional<std::chrono::nanoseconds> duration;
   std::chrono::microseconds sync_timeout{100'000};
   std::vector<std::string> debug_dirs;  // where separate debug files are looked for, first
+  bool renounce = false;                // the stages' threads give up their capabilities
 };
 
 // A consistent enough picture of a running capture, for progress and tests.

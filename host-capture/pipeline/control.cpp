@@ -11,6 +11,8 @@
 #include <new>
 #include <utility>
 
+#include "base/least_privilege.hpp"
+
 namespace vmitap::pipeline {
 namespace {
 
@@ -29,7 +31,10 @@ Result<std::unique_ptr<Control>> Control::start(backend::Guest& guest, const Opt
   control->wake_ = Fd(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
   if (!control->wake_) return fail({.code = Errc::system, .operation = "eventfd", .sys = errno});
   control->thread_ =
-      std::jthread([raw = control.get()](const std::stop_token& stopped) { raw->run(stopped); });
+      std::jthread([raw = control.get(), renounce = options.renounce](const std::stop_token& stopped) {
+        if (renounce) renounce_capabilities();
+        raw->run(stopped);
+      });
   return control;
 }
 

@@ -23,7 +23,7 @@ std::string path_of(DomId domain, const std::string& channel) {
 }  // namespace
 
 Result<CaptureLock> CaptureLock::take(DomId domain, const std::string& channel) {
-  std::string path = path_of(domain, channel);
+  const std::string path = path_of(domain, channel);
   ::mkdir(kLedgerDirectory, 0700);
   Fd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!file) return fail({.code = Errc::io, .operation = "open", .subject = path, .sys = errno});
@@ -32,11 +32,7 @@ Result<CaptureLock> CaptureLock::take(DomId domain, const std::string& channel) 
   const std::string pid = fmt::format("{}\n", ::getpid());
   if (::ftruncate(file.get(), 0) != 0 || ::write(file.get(), pid.data(), pid.size()) < 0)
     return fail({.code = Errc::io, .operation = "write", .subject = path, .sys = errno});
-  return CaptureLock(std::move(file), std::move(path));
-}
-
-CaptureLock::~CaptureLock() {
-  if (file_) ::unlink(path_.c_str());
+  return CaptureLock(std::move(file));
 }
 
 pid_t captured_by(DomId domain, const std::string& channel) {

@@ -13,19 +13,15 @@
 
 namespace vmitap::backend::xen {
 
-// Held as long as it lives, or as the process does.
+// Held as long as it lives, or as the process does. The file stays: a process that captures may remove
+// nothing.
 class CaptureLock {
  public:
-  CaptureLock() = default;
   static Result<CaptureLock> take(DomId domain, const std::string& channel);
-  CaptureLock(CaptureLock&&) = default;
-  CaptureLock& operator=(CaptureLock&&) = default;
-  ~CaptureLock();
 
  private:
-  CaptureLock(Fd file, std::string path) : file_(std::move(file)), path_(std::move(path)) {}
+  explicit CaptureLock(Fd file) : file_(std::move(file)) {}
   Fd file_;
-  std::string path_;
 };
 
 // PID of who holds it, 0 if nobody does.

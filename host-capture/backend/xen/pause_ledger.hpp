@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,7 @@
 #include "base/handle.hpp"
 #include "base/ids.hpp"
 #include "base/result.hpp"
+#include "base/syscall_filter.hpp"
 
 namespace vmitap::backend::xen {
 
@@ -66,6 +68,8 @@ class PauseLedger {
   Mapping memory_;
   Fd life_;  // the write end of the pipe at whose end the guardian waits
   pid_t guardian_ = -1;
+  std::optional<SyscallFilter>
+      guardian_may_;  // made before it is needed: between fork and exec nothing can be
 };
 
 // What the files under /run/vmitap tell, for `vmitap doctor`.

@@ -7,6 +7,9 @@
 #include <charconv>
 #include <cstdlib>
 #include <memory>
+#include <thread>
+
+#include "base/least_privilege.hpp"
 
 namespace vmitap::backend::xen {
 namespace {
@@ -55,8 +58,14 @@ std::vector<std::string> Store::list(const std::string& path) const {
 }
 
 Result<void> Store::watch(const std::string& path) {
-  if (xs_watch(handle_.get(), path.c_str(), "vmitap")) return {};
-  return fail({.code = Errc::system, .operation = "xs_watch", .subject = path, .sys = errno});
+  // The library starts a thread at the first watch. It is to inherit no capabilities.
+  int error = 0;
+  std::thread([&] {
+    renounce_capabilities();
+    if (!xs_watch(handle_.get(), path.c_str(), "vmitap")) error = errno;
+  }).join();
+  if (error == 0) return {};
+  return fail({.code = Errc::system, .operation = "xs_watch", .subject = path, .sys = error});
 }
 
 int Store::fd() const noexcept { return xs_fileno(handle_.get()); }

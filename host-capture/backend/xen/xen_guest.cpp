@@ -11,6 +11,7 @@
 
 #include "backend/control_request.hpp"
 #include "backend/xen/catalog.hpp"
+#include "backend/xen/ioctls.hpp"
 #include "vmitap/barrier.h"
 
 namespace vmitap::backend::xen {
@@ -78,12 +79,15 @@ Result<GuestCatalog> XenGuest::list() { return named(list_channel()); }
 Result<void> XenGuest::attach() { return named(attach_channel()); }
 
 Result<GuestCatalog> XenGuest::list_channel() {
-  auto grants = Grants::open(found_.domain.id);
-  if (!grants) return fail(std::move(grants.error()));
-  auto directory = Directory::read(*grants, found_.advertised.directory);
+  if (!grants_) {
+    auto grants = Grants::open(found_.domain.id);
+    if (!grants) return fail(std::move(grants.error()));
+    grants_.emplace(std::move(*grants));
+  }
+  auto directory = Directory::read(*grants_, found_.advertised.directory);
   if (!directory) return fail(std::move(directory.error()));
   catalog_seen_.store(directory->catalog_version());
-  auto catalog = read_catalog(*grants, *directory);
+  auto catalog = read_catalog(*grants_, *directory);
   if (!catalog) return catalog;
   if (found_.advertised.channel == VMITAP_XENSTORE_KERNEL) catalog->kernel = directory->kernel();
   if (!image_) {
@@ -209,6 +213,8 @@ void XenGuest::read_image(std::span<ReadRequest> requests) noexcept {
   if (image_) return image_->read(requests);
   Guest::read_image(requests);
 }
+
+std::optional<std::vector<unsigned long>> XenGuest::ioctls() const { return xen_ioctls(); }
 
 Result<void> XenGuest::pause() {
   if (reading_ != Reading::rehearsal) snapshot_->rehearse();

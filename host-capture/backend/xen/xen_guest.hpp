@@ -43,6 +43,7 @@ class XenGuest final : public Guest {
   void rehearse() noexcept override;
   void read(std::span<ReadRequest> requests) noexcept override;
   void read_image(std::span<ReadRequest> requests) noexcept override;
+  [[nodiscard]] std::optional<std::vector<unsigned long>> ioctls() const override;
   [[nodiscard]] bool alive() const noexcept override { return !gone_.load(std::memory_order_acquire); }
 
  private:
@@ -76,7 +77,8 @@ class XenGuest final : public Guest {
   std::atomic<bool> gone_{false};
   std::string epitaph_;  // set before gone_
 
-  std::optional<Memory> image_;     // control thread
+  std::optional<Grants> grants_;  // control thread, as is the next; open for as long as they may be needed
+  std::optional<Memory> image_;
   std::optional<Memory> snapshot_;  // snapshot thread, as is what follows
   std::optional<PauseLine> line_;
   Reading reading_ = Reading::anew;
