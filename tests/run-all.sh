@@ -40,6 +40,10 @@ build release
 stage "release: all tests"
 run release
 
+stage "xen: scenarios on real Xen, real dom0 and real guests, under QEMU"
+cmake --build build -j "$jobs" --target xen_scenarios -- --quiet
+tests/xen/run.sh build
+
 build asan
 stage "asan: AddressSanitizer and UBSan, but for what takes long"
 run asan -LE 'long|fuzz'

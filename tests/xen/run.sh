@@ -25,9 +25,14 @@ for guest in ${VMITAP_XEN_GUESTS:-pv1:pv:128:2 pv2:pv:128:2 pvh1:pvh:128:1 pvh2:
 	done
 done
 for file in "$build"/xen/root/* "$build"/xen/tools/*; do options+=(--dom0-file "$file"); done
-rm -rf "$out"
-status=0
-"$lab/lab" run "${options[@]}" -- "$here/dom0-runner" "$@" || status=$?
+# A host that does not come up is the emulator's fault, not ours: it has two tries.
+for try in 1 2; do
+	rm -rf "$out"
+	status=0
+	"$lab/lab" run "${options[@]}" -- "$here/dom0-runner" "$@" || status=$?
+	[ $status = 125 ] && [ $try = 1 ] || break
+	echo "The host did not come up: once more."
+done
 case $status in
 0 | 1) ;;
 124) echo "FAIL: the scenarios took too long, or the host hung" ;;
