@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/parse.hpp"
+#include "cli/debug_dirs.hpp"
 #include "cli/rule_file.hpp"
 
 namespace vmitap::cli {
@@ -111,13 +112,7 @@ void describe_options(CLI::App& command, CaptureOptions& options) {
   command.add_option("--format", options.format, "mcap, pb or jsonl (by the file's extension; jsonl for -)")
       ->type_name("FORMAT")
       ->group(where);
-  command
-      .add_option("--debug-dir", options.debug_dirs,
-                  "Folder of debug files, or of objects the guest keeps to itself; may "
-                  "be repeated")
-      ->type_name("DIR")
-      ->allow_extra_args(false)
-      ->group(where);
+  add_debug_dirs(command, options.debug_dirs)->group(where);
 
   command
       .add_flag("--no-sandbox", options.no_sandbox,

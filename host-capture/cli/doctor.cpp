@@ -10,6 +10,7 @@
 #include "base/error_text.hpp"
 #include "base/printable.hpp"
 #include "cli/command.hpp"
+#include "cli/debug_dirs.hpp"
 #include "cli/guest_types.hpp"
 #include "cli/patience.hpp"
 #include "cli/terminal.hpp"
@@ -128,11 +129,7 @@ void add_doctor(CLI::App& app, Exit& exit) {
   CLI::App* command =
       app.add_subcommand("doctor", "Try out what works here, what does not, and the remedy for each");
   command->add_option("GUEST", options->guest, "Look at this guest too: local:NAME or local:PID");
-  command
-      ->add_option("--debug-dir", options->debug_dirs,
-                   "Folder of debug files, or of objects the guest keeps to itself; may "
-                   "be repeated")
-      ->type_name("DIR");
+  add_debug_dirs(*command, options->debug_dirs);
   command->footer(kHelp);
   command->callback([options, &exit] { exit = doctor(*options); });
 }

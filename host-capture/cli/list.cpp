@@ -11,6 +11,7 @@
 #include "base/error_text.hpp"
 #include "base/printable.hpp"
 #include "cli/command.hpp"
+#include "cli/debug_dirs.hpp"
 #include "cli/guest_types.hpp"
 #include "cli/manual_socket.hpp"
 #include "cli/patience.hpp"
@@ -178,11 +179,7 @@ void add_list(CLI::App& app, Exit& exit) {
   CLI::App* command =
       app.add_subcommand("list", "Show the guests that run here, with their triggers, marks and types");
   command->add_flag("--json", options->json, "As JSON: an array of guests");
-  command
-      ->add_option("--debug-dir", options->debug_dirs,
-                   "Folder of debug files, or of objects the guest keeps to itself; may "
-                   "be repeated")
-      ->type_name("DIR");
+  add_debug_dirs(*command, options->debug_dirs);
   command->footer(kHelp);
   command->callback([options, &exit] { exit = list(*options); });
 }

@@ -15,6 +15,7 @@
 #include "base/nearest.hpp"
 #include "base/printable.hpp"
 #include "cli/command.hpp"
+#include "cli/debug_dirs.hpp"
 #include "cli/guest_types.hpp"
 #include "cli/layout_text.hpp"
 #include "cli/patience.hpp"
@@ -231,11 +232,7 @@ void add_types(CLI::App& app, Exit& exit) {
   command->add_flag(
       "--json", options->json,
       "As JSON: triggers, marks and types of the object; an array of that if there are several");
-  command
-      ->add_option("--debug-dir", options->debug_dirs,
-                   "Folder of debug files, or of objects the guest keeps to itself; may "
-                   "be repeated")
-      ->type_name("DIR");
+  add_debug_dirs(*command, options->debug_dirs);
   command->footer(kHelp);
   command->callback([options, &exit] { exit = types_of(*options); });
 }

@@ -23,6 +23,10 @@ class Errors(Case):
         self.fails(vmitap("types", "local:999999999"), 1, "no guest", "vmitap list")
         self.nothing_written()
 
+    def test_a_guest_named_after_an_option(self):
+        for name in ("doctor", "types"):
+            self.fails(vmitap(name, "--debug-dir", self.folder, "local:999999999"), 1, "no guest", "vmitap list")
+
     def test_a_name_that_is_nearly_a_guests(self):
         self.guest(name="nearly-router")
         self.fails(self.capture("local:nearly-ruoter", "--on", "tick"), 1, 'did you mean "nearly-router"?')

@@ -4,6 +4,8 @@
 GUESTS=$(cut -d ' ' -f 1 /guests/list)
 PV_GUESTS=$(for name in $GUESTS; do grep -l 'type = "pv"' "/guests/$name.cfg"; done | sed 's|.*/\(.*\)\.cfg|\1|')
 PVH_GUESTS=$(for name in $GUESTS; do grep -l 'type = "pvh"' "/guests/$name.cfg"; done | sed 's|.*/\(.*\)\.cfg|\1|')
+# One of each kind, for what does not differ between two of them.
+EACH_KIND=$({ echo "$PV_GUESTS" | head -n 1; echo "$PVH_GUESTS" | head -n 1; } | grep .)
 scratch=/tmp/scenario
 mkdir -p $scratch
 

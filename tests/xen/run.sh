@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 # Usage: run.sh BUILD [SCENARIO...]: boots one Xen host with four guests and runs the scenarios in its dom0, all of
 # them or those whose names begin so. A line for each; fails if any does. README.md tells how to write one.
-# VMITAP_XEN_GUESTS: other guests than the usual ones, as `lab run --guest` takes them.
+# VMITAP_XEN_GUESTS: other guests than the usual ones, as `lab run --guest` takes them. VMITAP_XEN_STEPS: how often each
+# vCPU fires in 20-modes (1000); VMITAP_XEN_KILLS: how often the host is killed in 30-kill (100).
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -25,11 +26,16 @@ for guest in ${VMITAP_XEN_GUESTS:-pv1:pv:128:2 pv2:pv:128:2 pvh1:pvh:128:1 pvh2:
 	done
 done
 for file in "$build"/xen/root/* "$build"/xen/tools/*; do options+=(--dom0-file "$file"); done
+variables=()
+for name in STEPS KILLS; do
+	name=VMITAP_XEN_$name
+	[ -z "${!name:-}" ] || variables+=("$name=${!name}")
+done
 # A host that does not come up is the emulator's fault, not ours: it has two tries.
 for try in 1 2; do
 	rm -rf "$out"
 	status=0
-	"$lab/lab" run "${options[@]}" -- "$here/dom0-runner" "$@" || status=$?
+	"$lab/lab" run "${options[@]}" -- "$here/dom0-runner" "${variables[@]}" "$@" || status=$?
 	[ $status = 125 ] && [ $try = 1 ] || break
 	echo "The host did not come up: once more."
 done

@@ -3,7 +3,7 @@
 # its own trigger in all four modes. Where the mode says that the values are the trigger's own, each record equals
 # the line that the module itself logged.
 # timeout: 600
-steps=${VMITAP_XEN_STEPS:-2000}
+steps=${VMITAP_XEN_STEPS:-1000}
 
 # The captured records in the words of the module's log.
 as_logged() { # FILE
@@ -16,7 +16,7 @@ fields="$values.number,$values.step,$values.urgent,$values.priority,$values.drif
 for i in 0 1 2 3; do fields="$fields,$values.levels[$i]"; done
 fields="$fields,values.station->link->hops,values.station->link->weight,$values.label"
 
-for name in $GUESTS; do
+for name in $EACH_KIND; do
 	load "$name" vmitap
 	load "$name" vmitap_example pause_us=50
 	threads=$(guest "$name" nproc)

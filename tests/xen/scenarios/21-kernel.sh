@@ -3,7 +3,7 @@
 # timeout: 150
 steps=200
 
-for name in $GUESTS; do
+for name in $EACH_KIND; do
 	load "$name" vmitap
 	load "$name" vmitap_example
 	cpus=$(guest "$name" nproc)

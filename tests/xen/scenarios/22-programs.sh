@@ -3,7 +3,7 @@
 # that the values are the trigger's own, each record equals the line that the program itself logged. It and its host come
 # and go in every order.
 # timeout: 600
-steps=${VMITAP_XEN_STEPS:-1000}
+steps=1000
 name=$(echo "$GUESTS" | head -n 1)
 threads=2
 

@@ -29,7 +29,7 @@ agree() { # LOGGED FILE
 }
 
 tried=
-for name in $GUESTS; do
+for name in $EACH_KIND; do
 	# An interrupt from another CPU needs one.
 	[ "$(guest "$name" nproc)" -ge 2 ] || continue
 	tried="$tried $name"
