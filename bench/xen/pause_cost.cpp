@@ -82,8 +82,10 @@ class Subject {
     auto paused = PauseGuard::pause(*guest_);
     if (!paused) return false;
     guest_->read(requests);
-    const bool still = paused->unpause();
-    add(series, window, Clock::now(), begin);
+    paused->unpause();
+    const auto end = Clock::now();
+    const bool still = guest_->stood_still();
+    add(series, window, end, begin);
     return still &&
            std::ranges::all_of(requests, [](const auto& one) { return one.status == ReadStatus::ok; });
   }

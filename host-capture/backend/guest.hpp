@@ -155,6 +155,10 @@ class Guest {
   // The ioctls that it goes on making once it is attached, if beside them it needs no capability and no more
   // of the kernel than SyscallFilter::for_capture() leaves. Nothing: it needs more.
   [[nodiscard]] virtual std::optional<std::vector<unsigned long>> ioctls() const { return std::nullopt; }
+  // Of the last pause, after its end and before the next read: whether all that was read in it is of one
+  // moment. A backend ends a pause by itself rather than let a read that does not end keep the guest. From
+  // the snapshot thread.
+  [[nodiscard]] virtual bool stood_still() const noexcept = 0;
   // False once the guest ended or became another program: what was read since may be another's bytes, so
   // ask after reading. From the snapshot thread.
   [[nodiscard]] virtual bool alive() const noexcept = 0;
@@ -162,9 +166,7 @@ class Guest {
  private:
   friend class PauseGuard;
   virtual Result<void> pause() = 0;
-  // True if the guest stood still all the time. A backend ends a pause by itself rather than let a read
-  // that does not end keep the guest.
-  virtual bool unpause() noexcept = 0;
+  virtual void unpause() noexcept = 0;
 };
 
 // Owns one pause of a guest: the one way to pause. Made and destroyed on the same thread.
@@ -174,8 +176,7 @@ class PauseGuard {
   PauseGuard(PauseGuard&& other) noexcept;
   PauseGuard& operator=(PauseGuard&&) = delete;
   ~PauseGuard();
-  // Early, once. False if the pause had ended before: what was read in it may be torn.
-  bool unpause() noexcept;
+  void unpause() noexcept;  // early, once
 
  private:
   explicit PauseGuard(Guest& guest) noexcept : guest_(&guest) {}

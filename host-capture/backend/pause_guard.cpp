@@ -14,9 +14,8 @@ PauseGuard::PauseGuard(PauseGuard&& other) noexcept : guest_(std::exchange(other
 
 PauseGuard::~PauseGuard() { unpause(); }
 
-bool PauseGuard::unpause() noexcept {
-  Guest* guest = std::exchange(guest_, nullptr);
-  return guest != nullptr && guest->unpause();
+void PauseGuard::unpause() noexcept {
+  if (Guest* const guest = std::exchange(guest_, nullptr); guest != nullptr) guest->unpause();
 }
 
 }  // namespace vmitap::backend

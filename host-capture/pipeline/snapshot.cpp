@@ -131,8 +131,9 @@ void Snapshotter::take_paused(Batch& batch, std::uint32_t index) {
   }
   const std::uint64_t consistent_at = guest.guest->ticks();
   read_all(batch, *guest.guest);
-  const bool stood_still = pause->unpause();
+  pause->unpause();
   const auto window = PauseBudget::Clock::now() - start;
+  const bool stood_still = guest.guest->stood_still();
 
   guest.budget.spend(window);
   add(counters_.pauses, 1);

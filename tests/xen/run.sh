@@ -18,7 +18,7 @@ for wanted; do
 done
 "$lab/prepare.sh" "$build"
 
-options=(--timeout "${VMITAP_XEN_TIMEOUT:-660}" --out "$out" --dom0-file "$here/scenarios" --dom0-file "$here/lib.sh")
+options=(--timeout "${VMITAP_XEN_TIMEOUT:-1200}" --out "$out" --dom0-file "$here/scenarios" --dom0-file "$here/lib.sh")
 for guest in ${VMITAP_XEN_GUESTS:-pv1:pv:128:2 pv2:pv:128:2 pvh1:pvh:128:1 pvh2:pvh:128:1}; do
 	options+=(--guest "$guest" --guest-file "${guest%%:*}:$build/xen/modules")
 	for file in "$build"/xen/guest-programs/*; do
@@ -26,18 +26,20 @@ for guest in ${VMITAP_XEN_GUESTS:-pv1:pv:128:2 pv2:pv:128:2 pvh1:pvh:128:1 pvh2:
 	done
 done
 for file in "$build"/xen/root/* "$build"/xen/tools/*; do options+=(--dom0-file "$file"); done
-variables=()
+variables=() failed=()
 for name in STEPS KILLS; do
 	name=VMITAP_XEN_$name
 	[ -z "${!name:-}" ] || variables+=("$name=${!name}")
 done
-# A host that does not come up is the emulator's fault, not ours: it has two tries.
+# The emulator loses a guest or hangs now and then: what failed is tried once more on a host booted anew, all of it if there was no host.
 for try in 1 2; do
 	rm -rf "$out"
 	status=0
 	"$lab/lab" run "${options[@]}" -- "$here/dom0-runner" "${variables[@]}" "$@" || status=$?
-	[ $status = 125 ] && [ $try = 1 ] || break
-	echo "The host did not come up: once more."
+	[ "$status" != 0 ] && [ $try = 1 ] || break
+	[ ! -s "$out/failed" ] || mapfile -t failed <"$out/failed"
+	echo "On a new host, once more: ${failed[*]:-all of it}"
+	[ ${#failed[@]} -eq 0 ] || set -- "${failed[@]}"
 done
 case $status in
 0 | 1) ;;

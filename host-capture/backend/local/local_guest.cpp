@@ -184,13 +184,13 @@ Result<void> LocalGuest::pause() {
     window_reader_ = std::make_unique<WindowReader>(pid_, pidfd_.get());
   }
   auto stopped = stop_->stop();
-  paused_ = stopped.has_value();
+  stood_still_ = paused_ = stopped.has_value();
   return stopped;
 }
 
-bool LocalGuest::unpause() noexcept {
+void LocalGuest::unpause() noexcept {
   stop_->release();
-  return std::exchange(paused_, false);
+  paused_ = false;
 }
 
 void LocalGuest::read(std::span<ReadRequest> requests) noexcept {
@@ -198,7 +198,7 @@ void LocalGuest::read(std::span<ReadRequest> requests) noexcept {
   if (window_reader_->read(requests, kWindowPatience)) return;
   // The guest has to run for this read to end.
   stop_->release();
-  paused_ = false;
+  stood_still_ = paused_ = false;
   window_reader_->finish();
 }
 

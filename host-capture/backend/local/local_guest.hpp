@@ -39,12 +39,13 @@ class LocalGuest final : public Guest {
   ControlEvent on_control() override;
   [[nodiscard]] std::string epitaph() const override;
   void read(std::span<ReadRequest> requests) noexcept override;
+  [[nodiscard]] bool stood_still() const noexcept override { return stood_still_; }
   [[nodiscard]] bool alive() const noexcept override;
 
  private:
   explicit LocalGuest(Found found);
   Result<void> pause() override;
-  bool unpause() noexcept override;
+  void unpause() noexcept override;
 
   // One request to the agent at a time, undisturbed by on_control(). A conversation that failed in the
   // middle is ended: what comes next could not be told from the answer that is missing.
@@ -73,6 +74,7 @@ class LocalGuest final : public Guest {
   std::unique_ptr<ProcessStop> stop_;
   std::unique_ptr<WindowReader> window_reader_;
   bool paused_ = false;
+  bool stood_still_ = false;
 };
 
 }  // namespace vmitap::backend::local

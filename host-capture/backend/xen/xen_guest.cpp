@@ -225,10 +225,9 @@ Result<void> XenGuest::pause() {
   return paused;
 }
 
-bool XenGuest::unpause() noexcept {
+void XenGuest::unpause() noexcept {
   line_->unpause();
   reading_ = Reading::anew;
-  return snapshot_->pages_stood_still();
 }
 
 }  // namespace vmitap::backend::xen

@@ -44,6 +44,7 @@ class XenGuest final : public Guest {
   void read(std::span<ReadRequest> requests) noexcept override;
   void read_image(std::span<ReadRequest> requests) noexcept override;
   [[nodiscard]] std::optional<std::vector<unsigned long>> ioctls() const override;
+  [[nodiscard]] bool stood_still() const noexcept override { return snapshot_->pages_stood_still(); }
   [[nodiscard]] bool alive() const noexcept override { return !gone_.load(std::memory_order_acquire); }
 
  private:
@@ -52,7 +53,7 @@ class XenGuest final : public Guest {
   XenGuest(Store store, DomainControl control, Found found, PauseLedger& ledger)
       : store_(std::move(store)), control_(std::move(control)), found_(std::move(found)), ledger_(ledger) {}
   Result<void> pause() override;
-  bool unpause() noexcept override;
+  void unpause() noexcept override;
   Result<void> ask(std::uint32_t type, const std::string& body);
   std::optional<std::string> how_it_ended() const;
   Result<GuestCatalog> list_channel();
