@@ -34,7 +34,7 @@ bench: all ## Google Benchmark: ring, fire, encode, end to end
 
 bench-xen: packages-test ## what a pause costs a Xen guest, beside a bare pause and the naive way (in the lab)
 	cmake --preset release $(if $(wildcard build/CMakeCache.txt),,-DVMITAP_BUILD_TESTS=OFF)
-	cmake --build build -j $(JOBS) --target xen_pause_cost
+	cmake --build build -j $(JOBS) --target vmitap vmitap_xen xen_pause_cost
 	bench/run-xen.sh build
 
 lint: packages-test ## clang-format, clang-tidy, layering

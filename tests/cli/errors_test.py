@@ -24,8 +24,10 @@ class Errors(Case):
         self.nothing_written()
 
     def test_a_guest_named_after_an_option(self):
-        for name in ("doctor", "types"):
-            self.fails(vmitap(name, "--debug-dir", self.folder, "local:999999999"), 1, "no guest", "vmitap list")
+        self.fails(vmitap("types", "--debug-dir", self.folder, "local:999999999"), 1, "no guest", "vmitap list")
+        looked = vmitap("doctor", "--debug-dir", self.folder, "local:999999999")
+        self.assertEqual(looked.returncode, 1)
+        self.assertIn("there is no guest", looked.stdout)
 
     def test_a_name_that_is_nearly_a_guests(self):
         self.guest(name="nearly-router")
