@@ -33,11 +33,6 @@ constexpr std::array<unsigned long, 1> kIoctls{FIOCLEX};
 
 class LeastPrivilege : public testing::Test {
  protected:
-  void SetUp() override {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    GTEST_SKIP() << "a sanitizer's run-time makes system calls of its own: it traces the process at its end";
-#endif
-  }
   // How the process ended that was confined and then did this: its status, or minus the signal that killed
   // it.
   static int confined(const std::function<int()>& act) {
