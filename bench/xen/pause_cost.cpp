@@ -13,8 +13,9 @@ extern "C" {
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
+#include <x86intrin.h>
+
 #include <algorithm>
-#include <chrono>
 #include <cstddef>
 #include <cstdio>
 #include <fstream>
@@ -32,18 +33,25 @@ namespace {
 
 using namespace vmitap;
 using namespace vmitap::backend;
-using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kPage = 4096;
 constexpr std::size_t kBytes = 64;  // of each variable
 
 struct Floor {
   std::size_t variables;
-  double limit;  // of ours to bare; 0: none
+  double limit;             // of ours to bare; 0: none
+  std::size_t naive_every;  // rounds: at 256 variables it takes a second
 };
-constexpr Floor kFloors[] = {{1, 0}, {16, 1.08}, {256, 1.40}};
+constexpr Floor kFloors[] = {{1, 0, 4}, {16, 1.08, 20}, {256, 1.40, 100}};
 
-double us(Clock::duration time) { return std::chrono::duration<double, std::micro>(time).count(); }
+// The processor's own counter: dom0's CLOCK_MONOTONIC stands still for a while wherever Xen's time on one CPU
+// is behind what another has shown before, and whole series then take 0 µs.
+std::uint64_t ticks() {
+  _mm_lfence();
+  const std::uint64_t now = __rdtsc();
+  _mm_lfence();
+  return now;
+}
 
 double quantile(std::vector<double> values, double part) {
   const auto at = values.begin() + static_cast<std::ptrdiff_t>(part * static_cast<double>(values.size() - 1));
@@ -59,41 +67,41 @@ struct Series {
 class Subject {
  public:
   Subject(std::unique_ptr<Guest> guest, std::vector<GuestVirt> addresses, xc_interface* control,
-          xenforeignmemory_handle* memory)
-      : guest_(std::move(guest)),
+          xenforeignmemory_handle* memory, double ticks_per_us)
+      : ticks_per_us_(ticks_per_us),
+        guest_(std::move(guest)),
         addresses_(std::move(addresses)),
         control_(control),
         memory_(memory),
         bytes_(addresses_.size() * kBytes) {}
 
   bool bare(Series& series) const {
-    const auto begin = Clock::now();
+    const auto begin = ticks();
     const bool done = xc_domain_pause(control_, domain()) == 0 && xc_domain_unpause(control_, domain()) == 0;
-    add(series, begin, Clock::now(), begin);
-    return done;
+    const auto end = ticks();
+    return add(series, {begin, begin, end, end}) && done;
   }
 
   bool ours(std::size_t variables, Series& series) {
     auto requests = wanted(variables);
-    const auto begin = Clock::now();
+    const auto begin = ticks();
     guest_->rehearse();
     guest_->read(requests);
-    const auto window = Clock::now();
+    const auto window = ticks();
     auto paused = PauseGuard::pause(*guest_);
     if (!paused) return false;
     guest_->read(requests);
     paused->unpause();
-    const auto end = Clock::now();
+    const auto end = ticks();
     const bool still = guest_->stood_still();
-    add(series, window, end, begin);
-    return still &&
+    return add(series, {begin, window, end, ticks()}) && still &&
            std::ranges::all_of(requests, [](const auto& one) { return one.status == ReadStatus::ok; });
   }
 
   bool naive(std::size_t variables, Series& series) {
     auto requests = wanted(variables);
     bool done = true;
-    const auto begin = Clock::now();
+    const auto begin = ticks();
     if (xc_domain_pause(control_, domain()) != 0) return false;
     for (const ReadRequest& request : requests) {
       const xen_pfn_t frame = xc_translate_foreign_address(control_, domain(), 0, request.from.value);
@@ -106,8 +114,8 @@ class Subject {
       xenforeignmemory_unmap(memory_, page, 1);
     }
     done &= xc_domain_unpause(control_, domain()) == 0;
-    add(series, begin, Clock::now(), begin);
-    return done;
+    const auto end = ticks();
+    return add(series, {begin, begin, end, end}) && done;
   }
 
   [[nodiscard]] const std::vector<std::byte>& bytes() const { return bytes_; }
@@ -115,9 +123,15 @@ class Subject {
  private:
   [[nodiscard]] std::uint32_t domain() const { return static_cast<std::uint32_t>(guest_->identity().id); }
 
-  static void add(Series& series, Clock::time_point window, Clock::time_point end, Clock::time_point begin) {
-    series.window.push_back(us(end - window));
-    series.whole.push_back(us(end - begin));
+  struct Times {
+    std::uint64_t begin, pause, unpaused, end;
+  };
+
+  // False: the counter went back or stood still.
+  bool add(Series& series, const Times& at) const {
+    series.window.push_back(static_cast<double>(at.unpaused - at.pause) / ticks_per_us_);
+    series.whole.push_back(static_cast<double>(at.end - at.begin) / ticks_per_us_);
+    return at.begin <= at.pause && at.pause < at.unpaused && at.unpaused <= at.end;
   }
 
   std::vector<ReadRequest> wanted(std::size_t variables) {
@@ -127,6 +141,7 @@ class Subject {
     return requests;
   }
 
+  double ticks_per_us_;
   std::unique_ptr<Guest> guest_;
   std::vector<GuestVirt> addresses_;
   xc_interface* control_;
@@ -154,7 +169,8 @@ int main(int argc, char** argv) {
   std::string file;
   std::size_t rounds = 400;
   app.add_option("GUEST", name, "a domain with vmitap.ko")->required();
-  app.add_option("--rounds", rounds, "of each way; a hundredth of it naive")->check(CLI::Range(100, 100000));
+  app.add_option("--rounds", rounds, "of bare and ours; naive takes part in some of them")
+      ->check(CLI::Range(100, 100000));
   app.add_option("--json", file, "where the figures go");
   CLI11_PARSE(app, argc, argv);
 
@@ -174,7 +190,10 @@ int main(int argc, char** argv) {
   xc_interface* const control = xc_interface_open(xen::quiet(), xen::quiet(), 0);
   xenforeignmemory_handle* const memory = xenforeignmemory_open(xen::quiet(), 0);
   if (control == nullptr || memory == nullptr) return give_up("Xen's libraries give no access");
-  Subject subject(std::move(*opened), std::move(addresses), control, memory);
+  xc_physinfo_t machine{};
+  if (xc_physinfo(control, &machine) != 0 || machine.cpu_khz == 0)
+    return give_up("Xen does not tell how fast its processors count");
+  Subject subject(std::move(*opened), std::move(addresses), control, memory, machine.cpu_khz / 1000.0);
 
   nlohmann::json all = {{"guest", name}, {"variables", nlohmann::json::array()}};
   bool held = true;
@@ -191,7 +210,8 @@ int main(int argc, char** argv) {
         worked = subject.bare(bare) && subject.ours(floor.variables, ours);
       else
         worked = subject.ours(floor.variables, ours) && subject.bare(bare);
-      if (round % 100 == 50) worked = worked && subject.naive(floor.variables, naive);
+      if (round % floor.naive_every == floor.naive_every / 2)
+        worked = worked && subject.naive(floor.variables, naive);
       if (worked) ratios.push_back(ours.window.back() / bare.window.back());
     }
     if (!worked) return give_up(fmt::format("reading {} variables of {} failed", floor.variables, name));
