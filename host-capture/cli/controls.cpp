@@ -2,7 +2,6 @@
 #include "cli/controls.hpp"
 
 #include <fmt/format.h>
-#include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -10,6 +9,8 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <new>
+#include <utility>
 
 #include "base/least_privilege.hpp"
 #include "cli/terminal.hpp"
@@ -77,10 +78,12 @@ Controls::~Controls() {
 }
 
 void Controls::attend(pipeline::Capture& capture, std::vector<ManualSocket> sockets) {
+  std::vector<pollfd> polled(kOwn + sockets.size());
   {
     const std::lock_guard lock(mutex_);
     capture_ = &capture;
     sockets_ = std::move(sockets);
+    polled_next_.swap(polled);
   }
   ::eventfd_write(wake_.get(), 1);
 }
@@ -89,23 +92,28 @@ void Controls::attend(pipeline::Capture& capture, std::vector<ManualSocket> sock
 void Controls::run() {
   std::unique_lock lock(mutex_);
   while (!over_) {
-    std::vector<pollfd> polled = {{signals_.get(), POLLIN, 0}, {wake_.get(), POLLIN, 0}};
+    if (!polled_next_.empty()) polled_ = std::exchange(polled_next_, {});
     const bool keys = keys_.is_on() && stdin_open_ && capture_ != nullptr;
-    polled.push_back({keys ? STDIN_FILENO : -1, POLLIN, 0});
-    for (const ManualSocket& socket : sockets_) polled.push_back({socket.fd(), POLLIN, 0});
+    polled_[0] = {signals_.get(), POLLIN, 0};
+    polled_[1] = {wake_.get(), POLLIN, 0};
+    polled_[2] = {keys ? STDIN_FILENO : -1, POLLIN, 0};
+    for (std::size_t i = kOwn; i < polled_.size(); ++i) polled_[i] = {sockets_[i - kOwn].fd(), POLLIN, 0};
     lock.unlock();
-    ::poll(polled.data(), polled.size(), kTickMs);
+    ::poll(polled_.data(), polled_.size(), kTickMs);
     lock.lock();
 
     eventfd_t ignored = 0;
-    if (polled[1].revents != 0) ::eventfd_read(wake_.get(), &ignored);
+    if (polled_[1].revents != 0) ::eventfd_read(wake_.get(), &ignored);
     if (over_) break;
-    if (polled[0].revents != 0) on_signal();
-    if (polled[2].revents != 0) on_key();
-    for (std::size_t i = 3; i < polled.size(); ++i) {
-      if (polled[i].revents != 0) sockets_[i - 3].serve([this] { return capture_->fire_manual(); });
+    if (polled_[0].revents != 0) on_signal();
+    if (polled_[2].revents != 0) on_key();
+    for (std::size_t i = kOwn; i < polled_.size(); ++i) {
+      if (polled_[i].revents != 0) sockets_[i - kOwn].serve([this] { return capture_->fire_manual(); });
     }
-    if (capture_ != nullptr) progress_(capture_->statistics());
+    try {
+      if (capture_ != nullptr) progress_(capture_->statistics());
+    } catch (const std::bad_alloc&) {  // a line less; signals must be heard
+    }
   }
 }
 

@@ -2,6 +2,7 @@
 // The person at a running capture: Ctrl-C and its like, keys, and `vmitap trigger` from elsewhere.
 #pragma once
 
+#include <poll.h>
 #include <termios.h>
 
 #include <chrono>
@@ -58,6 +59,8 @@ class Controls {
   void stop(const char* why);
   [[noreturn]] void end_at_once(int signal);
 
+  static constexpr std::size_t kOwn = 3;  // signals, news, keys; then the sockets
+
   Progress progress_;
   KeyMode keys_;
   Fd signals_;
@@ -65,8 +68,10 @@ class Controls {
   std::mutex mutex_;
   pipeline::Capture* capture_ = nullptr;
   std::vector<ManualSocket> sockets_;
+  std::vector<pollfd> polled_next_;  // room for them
   bool over_ = false;
   std::chrono::steady_clock::time_point stopped_at_;
+  std::vector<pollfd> polled_ = std::vector<pollfd>(kOwn);
   bool stopping_ = false;  // of run()'s thread alone, as the next
   bool stdin_open_ = true;
   std::thread thread_;

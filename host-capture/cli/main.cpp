@@ -8,8 +8,10 @@
 #include <cstdio>
 #include <exception>
 #include <memory>
+#include <new>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 #include "base/nearest.hpp"
@@ -95,8 +97,14 @@ int run(int argc, char** argv) {
 int main(int argc, char** argv) {
   try {
     return vmitap::cli::run(argc, argv);
-  } catch (const std::exception& error) {
+  } catch (const std::bad_alloc&) {
+    return static_cast<int>(vmitap::cli::report("there is not enough memory",
+                                                "give it more: ulimit -v, a cgroup, or dom0's own"));
+  } catch (const std::system_error& error) {
     return static_cast<int>(vmitap::cli::report(
-        error.what(), "if this is not a lack of memory or of room for the output, please report it"));
+        fmt::format("the system refused a thread or a lock: {}", error.what()),
+        "if this is not a lack of memory (ulimit -v) or of processes (ulimit -u), please report it"));
+  } catch (const std::exception& error) {
+    return static_cast<int>(vmitap::cli::report(error.what(), "please report it: no error should end here"));
   }
 }

@@ -9,6 +9,7 @@
 #include <mutex>
 #include <new>
 #include <semaphore>
+#include <system_error>
 #include <thread>
 
 #include "base/least_privilege.hpp"
@@ -95,12 +96,20 @@ struct Capture::Impl {
   bool has_begun = false;                // of the sink thread after begin_tried
   std::binary_semaphore begin_tried{0};  // from begin() to run_sink()
 
+  enum class Start : std::uint8_t { pending, made, refused };
+  std::atomic<Start> start{Start::pending};  // of all stages
+
   Result<void> prepare();
   Result<void> begin();
   Result<void> introduce();
-  void run();
+  Result<void> run();
   void stop(std::string_view why);
-  void out_of_memory(Batch& batch);
+  void out_of_memory();
+  void lose(Batch& batch);
+  bool has_error() const;
+  void run_drain();
+  void run_snapshot();
+  void run_encode();
   void run_sink();
   Result<void> write(const EncodedBatch& batch);
   Summary summary() const;
@@ -130,11 +139,15 @@ Result<void> Capture::Impl::prepare() {
 // stages run already, so that a SYNC thread does not wait for our start; the sink waits for this.
 Result<void> Capture::Impl::begin() {
   Result<void> begun;
-  for (Watched& watched : guests) {
-    for (const SitePlan& site : watched.plans->sites())
-      if (begun) begun = watched.guest->arm(site.arm);
+  try {
+    for (Watched& watched : guests) {
+      for (const SitePlan& site : watched.plans->sites())
+        if (begun) begun = watched.guest->arm(site.arm);
+    }
+    if (begun) begun = introduce();
+  } catch (const std::bad_alloc&) {
+    begun = fail({.code = Errc::system, .operation = "allocate memory to begin", .sys = ENOMEM});
   }
-  if (begun) begun = introduce();
   if (!begun) stop("it could not begin");
   for (const auto& control : controls) control->listen();
   has_begun = begun.has_value();
@@ -176,54 +189,73 @@ Result<void> Capture::Impl::introduce() {
   return sink->flush();
 }
 
-void Capture::Impl::run() {
-  const auto start = [this](auto stage) {
-    threads.emplace_back([this, stage = std::move(stage)] {
-      if (options.renounce) renounce_capabilities();
-      stage();
-    });
+// All stages or none: each waits for what only the others bring.
+Result<void> Capture::Impl::run() {
+  const auto begin_stages = [this](Start how) {
+    start.store(how, std::memory_order_release);  // pairs with the wait below
+    start.notify_all();
   };
-  start([this] {  // drain
-    const std::string why = drain->run();
-    if (!why.empty()) stop(why);
-  });
-  start([this] {  // snapshot
-    for (bool last = false; !last;) {
-      std::unique_ptr<Batch> batch = to_snapshot.receive();
-      last = batch->last;
-      try {
-        snapshotter->take(*batch);
-      } catch (const std::bad_alloc&) {
-        out_of_memory(*batch);
-      }
-      to_encode.pass(std::move(batch));
-    }
-  });
-  start([this] {  // encode
-    for (bool last = false; !last;) {
-      std::unique_ptr<Batch> batch = to_encode.receive();
-      std::unique_ptr<EncodedBatch> encoded = to_sink.take_empty();
-      last = batch->last;
-      try {
-        encoder->encode(*batch, *encoded);
-      } catch (const std::bad_alloc&) {
-        out_of_memory(*batch);
-        encoded->clear();
-        encoded->last = last;
-      }
-      to_snapshot.give_back(std::move(batch));
-      to_sink.pass(std::move(encoded));
-    }
-  });
-  start([this] { run_sink(); });
+  try {
+    threads.reserve(4);
+    for (void (Impl::*const stage)() :
+         {&Impl::run_drain, &Impl::run_snapshot, &Impl::run_encode, &Impl::run_sink})
+      threads.emplace_back([this, stage] {
+        start.wait(Start::pending, std::memory_order_acquire);
+        if (start.load(std::memory_order_acquire) == Start::refused) return;
+        if (options.renounce) renounce_capabilities();
+        (this->*stage)();
+      });
+  } catch (const std::system_error& refused) {
+    begin_stages(Start::refused);
+    threads.clear();
+    return fail({.code = Errc::system, .operation = "start a thread", .sys = refused.code().value()});
+  }
+  begin_stages(Start::made);
+  return {};
 }
 
-// What the batch held is lost; what comes ends the capture in good order.
-void Capture::Impl::out_of_memory(Batch& batch) {
-  const bool last = batch.last;
-  add(counters.lost, batch.events.size());
-  batch.clear();
-  batch.last = last;
+void Capture::Impl::run_drain() {
+  try {
+    const std::string why = drain->run();
+    if (!why.empty()) stop(why);
+  } catch (const std::bad_alloc&) {
+    out_of_memory();
+    drain->give_up();
+  }
+}
+
+void Capture::Impl::run_snapshot() {
+  for (bool last = false; !last;) {
+    std::unique_ptr<Batch> batch = to_snapshot.receive();
+    last = batch->last;
+    try {
+      snapshotter->take(*batch);
+    } catch (const std::bad_alloc&) {
+      lose(*batch);
+    }
+    to_encode.pass(std::move(batch));
+  }
+}
+
+void Capture::Impl::run_encode() {
+  for (bool last = false; !last;) {
+    std::unique_ptr<Batch> batch = to_encode.receive();
+    std::unique_ptr<EncodedBatch> encoded = to_sink.take_empty();
+    last = batch->last;
+    try {
+      encoder->encode(*batch, *encoded);
+    } catch (const std::bad_alloc&) {
+      lose(*batch);
+      encoded->clear();
+      encoded->last = last;
+    }
+    to_snapshot.give_back(std::move(batch));
+    to_sink.pass(std::move(encoded));
+  }
+}
+
+// The capture ends in good order with what came until then.
+void Capture::Impl::out_of_memory() {
   {
     const std::lock_guard lock(mutex);
     if (!error) error = Error{.code = Errc::system, .operation = "allocate memory for values", .sys = ENOMEM};
@@ -231,18 +263,35 @@ void Capture::Impl::out_of_memory(Batch& batch) {
   stop("out of memory");
 }
 
+void Capture::Impl::lose(Batch& batch) {
+  const bool last = batch.last;
+  add(counters.lost, batch.events.size());
+  batch.clear();
+  batch.last = last;
+  out_of_memory();
+}
+
+bool Capture::Impl::has_error() const {
+  const std::lock_guard lock(mutex);
+  return error.has_value();
+}
+
 void Capture::Impl::run_sink() {
   begin_tried.acquire();
   for (bool last = false; !last;) {
     std::unique_ptr<EncodedBatch> batch = to_sink.receive();
     last = batch->last;
-    if (has_begun && !error) {
-      if (auto written = write(*batch); !written) {
-        {
-          const std::lock_guard lock(mutex);
-          error = std::move(written.error());
+    if (has_begun && !has_error()) {
+      try {
+        if (auto written = write(*batch); !written) {
+          {
+            const std::lock_guard lock(mutex);
+            error = std::move(written.error());
+          }
+          stop("the output could not be written");
         }
-        stop("the output could not be written");
+      } catch (const std::bad_alloc&) {
+        out_of_memory();
       }
     }
     counters.bytes_written.store(sink->bytes_written(), std::memory_order_relaxed);
@@ -283,7 +332,10 @@ Result<void> Capture::Impl::write(const EncodedBatch& batch) {
 void Capture::Impl::stop(std::string_view why) {
   {
     const std::lock_guard lock(mutex);
-    if (ended_by.empty()) ended_by = why;
+    try {
+      if (ended_by.empty()) ended_by = why;
+    } catch (const std::bad_alloc&) {  // it ends all the same
+    }
   }
   drain->stop();
 }
@@ -370,8 +422,8 @@ Result<std::unique_ptr<Capture>> Capture::start(std::vector<std::unique_ptr<back
   impl->encoder = std::make_unique<Encoder>(std::move(names));
   impl->started = std::chrono::steady_clock::now();
   impl->started_ns = now_ns();
-  impl->run();
   std::unique_ptr<Capture> capture(new Capture(std::move(impl)));
+  if (auto running = capture->impl_->run(); !running) return fail(std::move(running.error()));
   if (auto begun = capture->impl_->begin(); !begun) return fail(std::move(begun.error()));
   return capture;
 }
@@ -380,7 +432,11 @@ Capture::~Capture() {
   if (!impl_) return;
   impl_->stop("interrupted");
   impl_->threads.clear();
-  if (!impl_->closed) (void)impl_->close();
+  try {
+    if (!impl_->closed) (void)impl_->close();
+  } catch (const std::bad_alloc&) {  // then the output lacks its end
+    impl_->closed = true;
+  }
 }
 
 std::size_t Capture::fire_manual() {

@@ -110,16 +110,14 @@ void Drain::on_news() noexcept {
 std::string Drain::run() {
   while (!stopping_.load(std::memory_order_relaxed)) {
     // None free: a later stage is slow. The rings fill meanwhile, and their producers count what they drop.
-    std::unique_ptr<Batch> batch = to_snapshot_.take_empty_for(20ms);
-    if (!batch) continue;
-    const bool any = collect(*batch);
-    if (any) {
-      for (const DrainGuest& guest : guests_) batch->clocks.push_back(guest.clock);
-      to_snapshot_.pass(std::move(batch));
+    if (!spare_) spare_ = to_snapshot_.take_empty_for(20ms);
+    if (!spare_) continue;
+    if (collect(*spare_)) {
+      for (const DrainGuest& guest : guests_) spare_->clocks.push_back(guest.clock);
+      to_snapshot_.pass(std::move(spare_));
       busy_ = Clock::now();
       continue;
     }
-    to_snapshot_.give_back(std::move(batch));
     if (std::ranges::all_of(guests_, &DrainGuest::gone)) break;
     const auto now = Clock::now();
     if (now - busy_ < kSpin) {
@@ -130,6 +128,13 @@ std::string Drain::run() {
   }
   finish();
   return ended_by_;
+}
+
+void Drain::give_up() noexcept {
+  std::unique_ptr<Batch> batch = spare_ ? std::move(spare_) : to_snapshot_.take_empty();
+  batch->clear();
+  batch->last = true;
+  to_snapshot_.pass(std::move(batch));
 }
 
 bool Drain::collect(Batch& batch) {
@@ -373,7 +378,7 @@ bool Drain::all_quiet() {
 }
 
 std::unique_ptr<Batch> Drain::empty_batch() {
-  std::unique_ptr<Batch> batch = to_snapshot_.take_empty();
+  std::unique_ptr<Batch> batch = spare_ ? std::move(spare_) : to_snapshot_.take_empty();
   batch->clocks.clear();
   for (const DrainGuest& guest : guests_) batch->clocks.push_back(guest.clock);
   return batch;

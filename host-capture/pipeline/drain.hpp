@@ -45,6 +45,8 @@ class Drain {
   // Until stop(), or until the last guest is gone. Then hands on one batch with `last` set. Returns why it
   // ended by itself, empty if it was stopped.
   std::string run();
+  // After run() threw: hands on that last batch, and what the rings held is lost.
+  void give_up() noexcept;
 
   // Who drives the control conversations; before run(). In the order of the guests.
   void take_controls(const std::vector<std::unique_ptr<Control>>& controls);
@@ -96,6 +98,7 @@ class Drain {
   const Options& options_;
   ChannelId next_channel_;
   StageQueue<Batch>& to_snapshot_;
+  std::unique_ptr<Batch> spare_;  // taken, and still empty
   Counters& counters_;
   std::vector<Timer> timers_;
   Fd epoll_;

@@ -20,7 +20,7 @@ template <class T>
 class StageQueue {
  public:
   explicit StageQueue(std::size_t pool) {
-    for (std::size_t i = 0; i < pool; ++i) free_.enqueue(std::make_unique<T>());
+    for (std::size_t i = 0; i < pool; ++i) free_.enqueue(give_back_, std::make_unique<T>());
   }
 
   // The stage before: an empty batch, as soon as there is one.
@@ -35,7 +35,7 @@ class StageQueue {
     free_.wait_dequeue_timed(batch, timeout);
     return batch;
   }
-  void pass(std::unique_ptr<T> batch) { filled_.enqueue(std::move(batch)); }
+  void pass(std::unique_ptr<T> batch) noexcept { filled_.enqueue(pass_, std::move(batch)); }
 
   // The stage behind.
   std::unique_ptr<T> receive() {
@@ -43,14 +43,16 @@ class StageQueue {
     filled_.wait_dequeue(batch);
     return batch;
   }
-  void give_back(std::unique_ptr<T> batch) {
+  void give_back(std::unique_ptr<T> batch) noexcept {
     batch->clear();
-    free_.enqueue(std::move(batch));
+    free_.enqueue(give_back_, std::move(batch));
   }
 
  private:
-  moodycamel::BlockingConcurrentQueue<std::unique_ptr<T>, StageQueueTraits> filled_;
-  moodycamel::BlockingConcurrentQueue<std::unique_ptr<T>, StageQueueTraits> free_;
+  using Queue = moodycamel::BlockingConcurrentQueue<std::unique_ptr<T>, StageQueueTraits>;
+  Queue filled_, free_;
+  // One producer each, which has all its memory from the start: no batch is lost for want of it.
+  moodycamel::ProducerToken pass_{filled_}, give_back_{free_};
 };
 
 }  // namespace vmitap::pipeline
