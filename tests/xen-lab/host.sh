@@ -77,7 +77,7 @@ qemu() { # DOM0-ARGUMENTS SERIAL...: the machine; README.md has the reasons
 		-drive "file=$work/out.img,format=raw,if=none,id=out,cache=unsafe" \
 		-device virtio-blk-pci,drive=out,disable-legacy=on,iommu_platform=on \
 		-kernel "$cache/xen" -initrd "$cache/vmlinux console=hvc0 quiet mitigations=off $kernel,$work/initrd" \
-		-append "console=com1 com1=115200,8n1 dom0_mem=${dom0_mb}M,max:${dom0_mb}M loglvl=warning guest_loglvl=warning bootscrub=0 spec-ctrl=no xpti=no pv-l1tf=no"
+		-append "console=com1 com1=115200,8n1 dom0_mem=${dom0_mb}M,max:${dom0_mb}M gnttab_max_maptrack_frames=16 loglvl=warning guest_loglvl=warning bootscrub=0 spec-ctrl=no xpti=no pv-l1tf=no"
 }
 
 # ttyS1 of dom0: `lab: …` lines of progress and complaints, then, after `lab: go`, the script's output.

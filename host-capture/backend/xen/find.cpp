@@ -15,8 +15,7 @@ namespace {
 
 constexpr const char* kNoModule = "vmitap.ko is not loaded in it";
 
-GuestIdentity identity_of(const Store& store, const DomainInfo& domain) {
-  const std::string name = name_of(store, domain.id);
+GuestIdentity identity_of(const std::string& name, const DomainInfo& domain) {
   return {.backend = "xen",
           .name = name,
           .id = domain.id.value,
@@ -26,7 +25,7 @@ GuestIdentity identity_of(const Store& store, const DomainInfo& domain) {
 }
 
 GuestIdentity identity_of(const Store& store, const DomainInfo& domain, const Advertisement& advertised) {
-  GuestIdentity identity = identity_of(store, domain);
+  GuestIdentity identity = identity_of(name_of(store, domain.id), domain);
   if (advertised.channel != VMITAP_XENSTORE_KERNEL) {
     identity.program = fmt::format("{} in {}", advertised.name, identity.program);
     identity.address += "/" + advertised.channel;
@@ -117,14 +116,19 @@ std::vector<Seen> seen_guests() {
   std::vector<Seen> seen;
   const auto store = Store::open();
   const auto control = DomainControl::open();
-  if (!store || !control) return seen;
+  if (!control) return seen;
   const auto domains = control->domains();
   if (!domains) return seen;
   for (const DomainInfo& domain : *domains) {
     if (domain.gone) continue;
+    if (!store) {
+      seen.push_back(
+          {identity_of(fmt::format("{}", domain.id.value), domain), "xenstored does not answer in dom0"});
+      continue;
+    }
     const auto all = Advertisement::all(*store, domain.id);
     for (const Advertisement& advertised : all) seen.push_back({identity_of(*store, domain, advertised), ""});
-    if (all.empty()) seen.push_back({identity_of(*store, domain), kNoModule});
+    if (all.empty()) seen.push_back({identity_of(name_of(*store, domain.id), domain), kNoModule});
   }
   return seen;
 }

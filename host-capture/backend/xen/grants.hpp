@@ -41,7 +41,7 @@ class Grants {
   static Result<Grants> open(DomId domain);
 
   enum class Access : std::uint8_t { read, write };
-  // Errc::protocol: grants that the domain did not make, or took back.
+  // Errc::protocol: grants that the domain did not make, or took back. Errc::system: this host has no room.
   Result<GrantedPages> map(std::span<const GrantRef> refs, Access access);
 
   // One page, writable. When this mapping ends, however it ends, dom0's kernel clears the byte at the offset
@@ -51,6 +51,12 @@ class Grants {
  private:
   Grants(std::shared_ptr<xengnttab_handle> handle, DomId domain)
       : handle_(std::move(handle)), domain_(domain) {}
+  // After it could not be mapped: why.
+  [[nodiscard]] Error refused(const char* operation, std::span<const std::uint32_t> refs,
+                              Access access) const;
+  [[nodiscard]] bool copies(std::span<const std::uint32_t> refs) const;
+  [[nodiscard]] bool maps(std::span<const std::uint32_t> refs) const;
+
   std::shared_ptr<xengnttab_handle> handle_;
   DomId domain_;
 };

@@ -11,6 +11,7 @@ extern "C" {
 #include <xenforeignmemory.h>
 #include <xengnttab.h>
 #include <xenstore.h>
+#include <xenstore_lib.h>
 #include <xentoollog.h>
 }
 

@@ -2,13 +2,17 @@
 #include "backend/xen/store.hpp"
 
 #include <fmt/format.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #include <cerrno>
 #include <charconv>
 #include <cstdlib>
 #include <memory>
+#include <string_view>
 #include <thread>
 
+#include "base/handle.hpp"
 #include "base/least_privilege.hpp"
 
 namespace vmitap::backend::xen {
@@ -20,10 +24,24 @@ struct Free {
 template <class T>
 using Freed = std::unique_ptr<T, Free>;
 
+// A xenstored that is dead leaves its socket behind. The library would then go through dom0's kernel, which
+// waits for that same xenstored without end. 0, or why nobody is heard; no socket is no reason.
+int unheard() {
+  sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
+  const std::string_view path = xs_daemon_socket();
+  if (path.size() >= sizeof address.sun_path) return 0;
+  path.copy(address.sun_path, path.size());
+  const Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!socket) return errno;
+  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) return 0;
+  return errno == ENOENT ? 0 : errno;
+}
+
 }  // namespace
 
 Result<Store> Store::open() {
-  Handle handle(xs_open(0));
+  errno = unheard();
+  Handle handle(errno == 0 ? xs_open(0) : nullptr);
   if (!handle) {
     return fail({.code = Errc::unsupported,
                  .operation = "xs_open",
@@ -56,6 +74,8 @@ std::vector<std::string> Store::list(const std::string& path) const {
   if (!entries) return {};
   return {entries.get(), entries.get() + count};
 }
+
+bool Store::answers() const { return read("/").has_value(); }
 
 Result<void> Store::watch(const std::string& path) {
   // The library starts a thread at the first watch. It is to inherit no capabilities.

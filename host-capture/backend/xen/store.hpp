@@ -27,6 +27,8 @@ class Store {
   // A decimal number of 32 bits.
   [[nodiscard]] std::optional<std::uint32_t> read_number(const std::string& path) const;
   [[nodiscard]] std::vector<std::string> list(const std::string& path) const;
+  // False once xenstored went: then nothing can be read, and that says nothing of what stands there.
+  [[nodiscard]] bool answers() const;
 
   // fd() becomes readable when what stands at the path, or below, changed; and once at the start.
   Result<void> watch(const std::string& path);

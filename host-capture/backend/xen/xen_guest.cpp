@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/timerfd.h>
 
 #include <cerrno>
 #include <chrono>
@@ -23,6 +24,9 @@ constexpr auto kAnswerTime = 5s;  // a domain may not get a processor for a whil
 // How long a store may take to leave a processor's store buffer, generously: what the host waits before its
 // last look at the rings. No barrier of this host reaches the processors of a guest.
 constexpr auto kStoreLeaves = 20us;
+// xenstored that dies tells nobody, and nobody tells then how a domain ends.
+constexpr itimerspec kLooks{.it_interval = {.tv_sec = 1, .tv_nsec = 0},
+                            .it_value = {.tv_sec = 1, .tv_nsec = 0}};
 
 Result<Memory> open_memory(DomId domain, const AddressSpace& space) {
   auto frames = FrameCache::open(domain);
@@ -54,8 +58,10 @@ Result<std::unique_ptr<Guest>> XenGuest::open(std::string_view name) {
        {std::string("@releaseDomain"), Advertisement::path(it.domain.id, it.advertised.channel)})
     if (auto watched = guest->store_.watch(path); !watched) return fail(std::move(watched.error()));
   guest->news_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  guest->looks_.reset(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+  ::timerfd_settime(guest->looks_.get(), 0, &kLooks, nullptr);
   guest->events_.reset(::epoll_create1(EPOLL_CLOEXEC));
-  for (const int fd : {guest->news_.get(), guest->store_.fd()}) {
+  for (const int fd : {guest->news_.get(), guest->store_.fd(), guest->looks_.get()}) {
     epoll_event event{.events = EPOLLIN, .data = {.fd = fd}};
     if (::epoll_ctl(guest->events_.get(), EPOLL_CTL_ADD, fd, &event) != 0)
       return fail(
@@ -163,9 +169,9 @@ Guest::ControlEvent XenGuest::on_control() {
   const bool changed = ::eventfd_read(news_.get(), &news) == 0;
   {
     const std::lock_guard lock(store_mutex_);
-    if (!store_.clear_watches())
-      ::epoll_ctl(events_.get(), EPOLL_CTL_DEL, store_.fd(),
-                  nullptr);  // xenstored went: nobody tells us more
+    std::uint64_t times = 0;
+    [[maybe_unused]] const auto ignored = ::read(looks_.get(), &times, sizeof times);
+    if (!store_.clear_watches()) ::epoll_ctl(events_.get(), EPOLL_CTL_DEL, store_.fd(), nullptr);
     if (const auto end = how_it_ended()) {
       epitaph_ = *end;
       gone_.store(true, std::memory_order_release);
@@ -181,6 +187,7 @@ std::optional<std::string> XenGuest::how_it_ended() const {
   if (domain->gone) return domain->end;
   const auto now = Advertisement::read(store_, found_.domain.id, found_.advertised.channel);
   const bool is_kernel = found_.advertised.channel == VMITAP_XENSTORE_KERNEL;
+  if (!now && !store_.answers()) return std::nullopt;
   // `xl destroy` takes what stands in xenstore first, which the guest cannot.
   if (!now && store_.list(home_of(found_.domain.id)).empty()) return "was destroyed";
   if (!now) return is_kernel ? "took vmitap down: its module was unloaded" : "ended";

@@ -74,7 +74,8 @@ class XenGuest final : public Guest {
   std::atomic<std::uint32_t> catalog_seen_{0};
   AddressSpace space_;
   Fd news_;    // eventfd: the catalog changed
-  Fd events_;  // epoll over the news and the store's watches
+  Fd looks_;   // timerfd: the host looks by itself, too
+  Fd events_;  // epoll over both and the store's watches
   std::atomic<bool> gone_{false};
   std::string epitaph_;  // set before gone_
 

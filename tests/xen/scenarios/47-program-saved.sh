@@ -18,13 +18,13 @@ capture_steps --for 300s -o $scratch/before.mcap
 check "the program steps" guest "$name" 'echo run 500 1000 >/tmp/go'
 sleep 1
 
-check "the domain is saved" xl save "$name" /out/saved
+check "the domain is saved" xl save "$name" /tmp/saved
 wait $capture
 cat $scratch/capture
 expect "its capture ended, and says why" "xen:$name/$pid (was|took|ended)" cat $scratch/capture
 expect "and keeps what it has" '"step":0' vmitap decode $scratch/before.mcap
-check "the domain is restored" xl restore /out/saved
-rm /out/saved
+check "the domain is restored" xl restore /tmp/saved
+rm /tmp/saved
 
 # It was in the middle of its steps, whose host is gone.
 eventually "it is listed again" 60 is_listed
