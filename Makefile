@@ -16,7 +16,7 @@ demo: all ## see it work: TCP over lwIP, captured segment by segment (a minute a
 lab: all ## a Xen host to try vmitap on, under QEMU: no Xen machine needed (a minute after the build)
 	tests/xen-lab/try.sh build
 
-test: packages-test ## everything that CI checks: lint, all tests, some on real Xen, asan+ubsan, tsan, the fuzzers (25 to 30 minutes)
+test: packages-test ## everything that CI checks: lint, all tests, real Xen, asan+ubsan, tsan, the fuzzers (30 minutes)
 	tests/run-all.sh
 
 test-quick: packages-test ## the release preset's tests alone
@@ -24,7 +24,7 @@ test-quick: packages-test ## the release preset's tests alone
 	cmake --build build -j $(JOBS)
 	ctest --preset release -LE long -j $(JOBS)
 
-test-xen: packages-test ## scenarios on real Xen, real dom0 and real guests under QEMU (11 minutes)
+test-xen: packages-test ## scenarios on real Xen, real dom0 and real guests under QEMU (12 minutes)
 	cmake --preset release -DVMITAP_BUILD_TESTS=ON
 	cmake --build build -j $(JOBS) --target vmitap vmitap_xen xen_scenarios
 	tests/xen/run.sh build

@@ -40,10 +40,9 @@ build release
 stage "release: all tests"
 run release
 
-# Those that were seen green again and again; make test-xen runs all of them.
 stage "xen: scenarios on real Xen, real dom0 and real guests, under QEMU"
 cmake --build build -j "$jobs" --target xen_scenarios -- --quiet
-tests/xen/run.sh build 10 11 12 20 21 60
+tests/xen/run.sh build
 
 build asan
 stage "asan: AddressSanitizer and UBSan, but for what takes long"

@@ -3,7 +3,7 @@
 # Usage: run.sh BUILD [SCENARIO...]: boots one Xen host with four guests and runs the scenarios in its dom0, all of
 # them or those whose names begin so. A line for each; fails if any does. README.md tells how to write one.
 # VMITAP_XEN_GUESTS: other guests than the usual ones, as `lab run --guest` takes them. VMITAP_XEN_STEPS: how often each
-# vCPU fires in 20-modes (1000); VMITAP_XEN_KILLS: how often the host is killed in 30-kill (100).
+# vCPU fires in each mode of 20-modes (2500, or 1000 where there is one vCPU); VMITAP_XEN_KILLS: how often the host is killed in 30-kill (100).
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
