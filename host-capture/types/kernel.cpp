@@ -48,7 +48,10 @@ Result<std::unique_ptr<Kernel>> Kernel::read(const backend::KernelImage& image, 
     return unknown("a kernel that does not tell where its symbols are", "it takes CONFIG_CRASH_CORE=y");
   }
   if (image.btf_size > kBtfMax)
-    return fail({.code = Errc::too_large, .subject = "the kernel's BTF", .number = kBtfMax});
+    return fail({.code = Errc::too_large,
+                 .subject = "the kernel's BTF",
+                 .number = kBtfMax,
+                 .hint = "no kernel has as much: the guest is damaged or hostile"});
   std::string vmcoreinfo(std::min(image.vmcoreinfo_size, kVmcoreinfoMax), '\0');
   if (!read(image.vmcoreinfo, std::as_writable_bytes(std::span{vmcoreinfo}))) {
     return unreadable("reading vmcoreinfo", image.vmcoreinfo);
@@ -80,7 +83,7 @@ Result<std::unique_ptr<Kernel>> Kernel::read(backend::Guest& guest,
         "kernel: of this guest",
         "it is no domain whose kernel has vmitap's module; name what the guest itself offers: vmitap list");
   }
-  return read(*image, [&](GuestVirt from, std::span<std::byte> into) {
+  auto kernel = read(*image, [&](GuestVirt from, std::span<std::byte> into) {
     std::vector<backend::ReadRequest> pieces;
     for (std::size_t at = 0; at < into.size(); at += kPiece) {
       pieces.push_back({.from = from + static_cast<std::int64_t>(at),
@@ -90,6 +93,8 @@ Result<std::unique_ptr<Kernel>> Kernel::read(backend::Guest& guest,
     return std::ranges::all_of(pieces,
                                [](const auto& piece) { return piece.status == backend::ReadStatus::ok; });
   });
+  if (!kernel && kernel.error().guest.empty()) kernel.error().guest = guest.identity().address;
+  return kernel;
 }
 
 Catalog& Kernel::changing() {

@@ -54,6 +54,8 @@ caught port-closed 'port [0-9]+ of domain'
 caught port-giant 'port [0-9]+ of domain'
 caught mailbox-silent 'module to answer'
 caught mailbox-nonsense 'broke the contract'
+caught kernel-wild 'BTF' 'kernel:jiffies:unsigned long'
+caught kernel-nowhere 'vmcoreinfo' 'kernel:jiffies:unsigned long'
 memory_lies
 
 lie mark-giant
