@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # What becomes of a domain in mid-capture: the capture ends by itself, says why, and what came until then is whole.
 # timeout: 300
-name=$(echo "$PV_GUESTS" | head -n 1)
+name=$(echo "${PV_GUESTS:-$GUESTS}" | head -n 1)
 file=/tmp/life.mcap
 
 begin() { # captures without end
