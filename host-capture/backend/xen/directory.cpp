@@ -86,7 +86,7 @@ Result<Directory> Directory::read(Grants& grants, GrantRef first) {
   constexpr std::uint64_t most =
       VMITAP_DIRECTORY_GREFS_FIRST + (VMITAP_DIRECTORY_PAGES_MAX - 1) * VMITAP_DIRECTORY_GREFS_NEXT;
   const std::uint64_t count = std::uint64_t{header.guest_pages} + header.host_pages + header.catalog_pages +
-                              std::uint64_t{2 * VMITAP_MAILBOX_PAGES};
+                              std::uint64_t{2} * VMITAP_MAILBOX_PAGES;
   if (header.guest_pages == 0 || header.host_pages == 0 || header.catalog_pages == 0 ||
       header.catalog_pages > kCatalogPagesMax || count > most)
     return broken("the directory counts no pages, or more than a channel may have");

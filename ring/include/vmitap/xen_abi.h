@@ -132,6 +132,6 @@ VMITAP_ABI_ASSERT(offsetof(struct vmitap_directory, name) == 80);
 VMITAP_ABI_ASSERT(offsetof(struct vmitap_directory, kernel) == 144);
 VMITAP_ABI_ASSERT(offsetof(struct vmitap_directory, grefs) == VMITAP_DIRECTORY_HEADER_SIZE);
 VMITAP_ABI_ASSERT(sizeof(struct vmitap_directory_next) == VMITAP_PAGE_SIZE);
-VMITAP_ABI_ASSERT(sizeof(struct vmitap_mailbox) == VMITAP_MAILBOX_PAGES * VMITAP_PAGE_SIZE);
+VMITAP_ABI_ASSERT(sizeof(struct vmitap_mailbox) / VMITAP_PAGE_SIZE == VMITAP_MAILBOX_PAGES);
 
 #endif /* VMITAP_XEN_ABI_H */
