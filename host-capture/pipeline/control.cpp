@@ -125,6 +125,7 @@ void Control::look() {
   looked_ = Clock::now();
   if (!listing) return tell(std::move(listing.error()));
   for (const auto& [module, catalog] : listing->loaded) known_modules_.insert(module);
+  for (const auto& [module, why] : listing->untyped) known_modules_.insert(module);
   tell(*std::move(listing));
 }
 

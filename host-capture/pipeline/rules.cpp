@@ -59,17 +59,20 @@ Result<Listing> Listing::take(backend::Guest& guest, const Options& options,
                               const std::unordered_set<std::uint32_t>& known_modules) {
   auto listed = guest.list();
   if (!listed) return fail(std::move(listed.error()));
-  Listing listing{.catalog = *std::move(listed), .loaded = {}};
+  Listing listing{.catalog = *std::move(listed), .loaded = {}, .untyped = {}};
   for (const backend::GuestModule& module : listing.catalog.modules) {
     if (known_modules.contains(module.id)) continue;
-    if (known_modules.size() + listing.loaded.size() >= kObjectsMax) {
+    if (known_modules.size() + listing.loaded.size() + listing.untyped.size() >= kObjectsMax) {
       return fail({.code = Errc::too_large,
                    .operation = "load types",
                    .subject = "the number of objects that the guest loaded since the capture began",
                    .number = kObjectsMax});
     }
     auto loaded = types::load_module(module, {.debug_dirs = options.debug_dirs});
-    if (!loaded) return fail(std::move(loaded.error()));
+    if (!loaded) {
+      listing.untyped.emplace_back(module.id, std::move(loaded.error()));
+      continue;
+    }
     // Where a marked variable stands is best known to the running guest.
     auto catalog = std::make_shared<types::Catalog>(**loaded);
     for (types::Mark& mark : catalog->marks)
@@ -140,6 +143,7 @@ Result<void> Plans::update(const Listing& listing, const Options& options, Chann
 std::unordered_set<std::uint32_t> Plans::known_modules() const {
   std::unordered_set<std::uint32_t> known;
   for (const auto& [module, object] : object_of_module_) known.insert(module);
+  for (const auto& [module, untyped] : untyped_) known.insert(module);
   return known;
 }
 
@@ -180,6 +184,19 @@ void Plans::take_objects(const Listing& listing) {
     object_of_module_[id] = objects_.size();
     objects_.push_back({.catalog = known_before(loaded), .load_bias = module->load_bias});
   }
+  for (const auto& [id, why] : listing.untyped) {
+    Untyped& untyped = untyped_.try_emplace(id, Untyped{.why = why}).first->second;
+    for (const backend::GuestSite& site : listing.catalog.sites)
+      if (!site.is_trigger && site.module == id) untyped.marks.push_back(site.name);
+  }
+}
+
+Error Plans::why_unknown(Error error, std::string_view expression) const {
+  if (error.code != Errc::unknown_name) return error;
+  for (const auto& [module, untyped] : untyped_)
+    for (const std::string& mark : untyped.marks)
+      if (expression.find(mark) != std::string_view::npos) return untyped.why;
+  return error;
 }
 
 // An object that is loaded again has the types that it had.
@@ -209,6 +226,8 @@ Result<void> Plans::plan_site(std::size_t rule_index, const backend::GuestSite& 
                               ChannelId& next_channel) {
   const Rule& rule = options.rules[rule_index];
   const auto at = object_of_module_.find(site.module);
+  if (const auto untyped = untyped_.find(site.module); untyped != untyped_.end())
+    return fail(untyped->second.why);
   if (at == object_of_module_.end())
     return fail({.code = Errc::protocol, .subject = "a trigger lies in a module that has changed meanwhile"});
   const types::LoadedObject& object = objects_[at->second];
@@ -276,7 +295,7 @@ Result<const RulePlan*> Plans::plan_rule(const Rule& rule, const types::Scope& s
   plan.mode = mode;
   for (const std::string& expression : rule.read) {
     auto value = types::resolve(expression, scope);
-    if (!value) return fail(std::move(value.error()));
+    if (!value) return fail(why_unknown(std::move(value.error()), expression));
     plan.value_offsets.push_back(plan.values_size);
     plan.values_size += value->fetch.size;
     plan.values.push_back(*std::move(value));

@@ -63,20 +63,21 @@ struct SitePlan {
 
 // What a guest offers, with the types of its objects: what takes long.
 struct Listing {
-  // Lists the guest and loads the types of the modules that are not known yet. Errc::too_large: those would
-  // be more than any honest guest loads.
+  // Lists the guest and loads the types of the modules that are not known yet; a rule may do without those of
+  // some. Errc::too_large: those would be more than any honest guest loads.
   static Result<Listing> take(backend::Guest& guest, const Options& options,
                               const std::unordered_set<std::uint32_t>& known_modules);
 
   backend::GuestCatalog catalog;
   std::vector<std::pair<std::uint32_t, std::shared_ptr<const types::Catalog>>> loaded;  // by module
+  std::vector<std::pair<std::uint32_t, Error>> untyped;                                 // and why
 };
 
 // The plans of one guest. The drain thread's, once they are made.
 class Plans {
  public:
   // Lists the guest, loads the types of its objects and resolves every rule. Errc::unknown_name with the
-  // nearest trigger; what types::resolve and types::load_object say.
+  // nearest trigger; what types::resolve says, and types::load_object of an object that a rule needs.
   static Result<std::unique_ptr<Plans>> make(backend::Guest& guest, const Options& options,
                                              ChannelId& next_channel);
 
@@ -109,6 +110,8 @@ class Plans {
   // The kernel's types are an object like others, once it is known which of them are wanted.
   void publish_kernel();
   void take_objects(const Listing& listing);
+  // Of an expression that speaks of nothing that is known: perhaps of a mark in an object without types.
+  [[nodiscard]] Error why_unknown(Error error, std::string_view expression) const;
   [[nodiscard]] std::shared_ptr<const types::Catalog> known_before(
       std::shared_ptr<const types::Catalog> catalog) const;
   Result<void> plan_trigger(std::size_t rule, const backend::GuestCatalog& listed, const Options& options,
@@ -123,6 +126,11 @@ class Plans {
   std::vector<std::uint64_t> per_cpu_offsets_;
   std::vector<types::LoadedObject> objects_;
   std::unordered_map<std::uint32_t, std::size_t> object_of_module_;
+  struct Untyped {
+    Error why;
+    std::vector<std::string> marks = {};
+  };
+  std::unordered_map<std::uint32_t, Untyped> untyped_;  // by module
   std::deque<RulePlan> rules_;
   std::deque<SitePlan> sites_;
   std::unordered_map<TriggerId, SitePlan*> by_id_;

@@ -17,8 +17,10 @@ for name in $EACH_KIND; do
 	done
 	# Of a guest that idles, jiffies stands still.
 	check "$name is busy" guest "$name" 'touch /tmp/busy; while [ -e /tmp/busy ]; do :; done >/dev/null 2>&1 &'
-	check "the kernel of $name is read" vmitap capture "xen:$name" --debug-dir /root/debug --every 200ms --read "$read" \
-		--count 12 --for 40s -o "$file"
+	check "the kernel of $name is read, whatever of its modules has no debug information here" \
+		vmitap capture "xen:$name" --every 200ms --read "$read" --count 12 --for 40s -o "$file"
+	refuse "a mark of such a module" 1 'vmitap_example. has no debug information' \
+		vmitap capture "xen:$name" --every 200ms --read 'stations[0].number' --count 1 -o /tmp/never.jsonl
 	cpu=0
 	counts='' count_fields='' all_steps=''
 	fields="values.kernel:init_task:struct task_struct.comm,values.kernel:jiffies:unsigned long"
