@@ -184,9 +184,9 @@ Exit capture(const CaptureOptions& given) {
   if (!controls) return report(controls.error());
   const bool by_hand = std::ranges::any_of(
       options->rules, [](const pipeline::Rule& rule) { return rule.on.empty() || rule.every.count() > 0; });
-  progress = std::make_unique<Progress>(!(*controls)->has_keys() ? ""
-                                        : by_hand                ? "space: trigger, q: end"
-                                                                 : "q: end");
+  progress = std::make_unique<Progress>(output->path == "-", !(*controls)->has_keys() ? ""
+                                                             : by_hand ? "space: trigger, q: end"
+                                                                       : "q: end");
 
   std::vector<std::string> addresses;
   for (const auto& guest : *guests) addresses.push_back(guest->identity().address);

@@ -29,7 +29,9 @@ std::string clock_text(std::chrono::nanoseconds elapsed) {
 
 }  // namespace
 
-Progress::Progress(std::string keys) : on_(is_terminal(STDERR_FILENO)), keys_(std::move(keys)) {}
+Progress::Progress(bool records_on_stdout, std::string keys)
+    : on_(is_terminal(STDERR_FILENO) && !(records_on_stdout && is_terminal(STDOUT_FILENO))),
+      keys_(std::move(keys)) {}
 
 void Progress::show(const pipeline::Statistics& now) {
   const auto at = std::chrono::steady_clock::now();

@@ -13,8 +13,9 @@ namespace vmitap::cli {
 // One thread at a time.
 class Progress {
  public:
-  // `keys`: what the line says of the keys there are; empty if there are none.
-  explicit Progress(std::string keys);
+  // Shows nothing where it would stand between records on the same terminal. `keys`: what the line says of
+  // the keys there are; empty if there are none.
+  Progress(bool records_on_stdout, std::string keys);
   // At most some times a second; nothing if stderr is no terminal.
   void show(const pipeline::Statistics& now);
   void clear();

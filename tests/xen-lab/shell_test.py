@@ -11,7 +11,7 @@ import sys
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
-PROMPT = r"dom0:~# $"
+PROMPT = r"dom0:~# (\x1b\[6n)?$"  # busybox asks where the cursor stands
 
 
 class Terminal:
