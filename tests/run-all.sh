@@ -43,6 +43,8 @@ run release
 stage "xen: scenarios on real Xen, real dom0 and real guests, under QEMU"
 cmake --build build -j "$jobs" --target xen_scenarios -- --quiet
 tests/xen/run.sh build
+stage "xen: the shell of make lab"
+tests/xen-lab/shell_test.py build
 
 build asan
 stage "asan: AddressSanitizer and UBSan, but for what takes long"

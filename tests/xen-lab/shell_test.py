@@ -62,7 +62,7 @@ def main():
     terminal.say("vmitap list")
     listed = terminal.until(PROMPT, 30)
     assert "xen:pv" in listed and "xen:pvh" in listed, listed
-    terminal.say("vmitap capture xen:pv --every 100ms --read 'kernel:jiffies:unsigned long' --count 2 -o - | tail -n 1; echo done")
+    terminal.say("vmitap capture xen:pv --every 100ms --read 'kernel:jiffies:unsigned long' --count 2 -o - | tail -n 2; echo done")
     captured = terminal.until(r"done\s+" + PROMPT, 60)
     assert '"kernel:jiffies:unsigned long":' in captured, captured
     terminal.say("guest pvh 'uname -s; exit 5'; echo status $?")
