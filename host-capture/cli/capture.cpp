@@ -57,6 +57,8 @@ Examples:
   vmitap capture local:router --every 10ms --read link --mode paused --pause-budget 5% --for 10s
   vmitap capture local:router --rule rules.toml -o - | jq 'select(.values).values'
   vmitap capture local:router --on packet_in --read packet -o - --format pb | consumer
+  vmitap capture xen:web --debug-dir modules/ --on station_step --read '*station'
+  vmitap capture xen:web --every 1s --read 'kernel:init_task:struct task_struct.comm' -o -
 
 Exit codes: 0 ended as asked, by Ctrl-C, or as the guest ended; 1 it could not start; 2 bad usage, also a
 bad rule file; 3 an error (a full disk) ended it early, what was captured is kept.)";

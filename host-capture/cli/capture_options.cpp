@@ -58,7 +58,8 @@ Result<pipeline::Rule> rule_of_options(const CaptureOptions& given) {
 
 void describe_options(CLI::App& command, CaptureOptions& options) {
   command
-      .add_option("GUEST", options.guests, "Guests to capture: local:NAME or local:PID (see: vmitap list)")
+      .add_option("GUEST", options.guests,
+                  "Guests to capture: local:NAME, local:PID, xen:DOMAIN or xen:DOMAIN/PID (see: vmitap list)")
       ->required();
 
   const char* what = "What to capture";

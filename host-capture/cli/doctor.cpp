@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <memory>
 
 #include "backend/checks.hpp"
@@ -27,8 +28,9 @@ at that guest and its debug information; the guest is neither attached nor pause
 Examples:
   vmitap doctor
   vmitap doctor local:counter
+  vmitap doctor xen:web --debug-dir build/modules
 
-Exit codes: 0 everything works, if need be more slowly; 1 something fails; 2 bad usage.)";
+Exit codes: 0 everything works, if need be not all of it; 1 something fails; 2 bad usage.)";
 
 void print(const Check& check, const Style& style) {
   std::string verdict;
@@ -67,10 +69,15 @@ std::vector<Check> check_types(const std::string& name, std::span<const std::str
     offers.remedy = "mark a variable with VMITAP_MARK(variable), a place with VMITAP_TRIGGER(name, values…)";
   }
   checks.push_back(std::move(offers));
+  // Then a capture reads what they, or the kernel, have.
+  const bool others_typed =
+      types->kernel.has_value() || std::ranges::any_of(types->modules, &ModuleTypes::has_types);
   for (const ModuleTypes& module : types->modules) {
     const std::string what =
         fmt::format("types of {}", printable(module.module.path.substr(module.module.path.rfind('/') + 1)));
-    if (module.problem) {
+    if (module.problem && module.problem->code == Errc::no_debug_info && others_typed) {
+      checks.push_back({what, Check::Verdict::limited, describe(*module.problem), remedy(*module.problem)});
+    } else if (module.problem) {
       checks.push_back({what, Check::Verdict::fails, describe(*module.problem), remedy(*module.problem)});
     } else {
       checks.push_back(
@@ -128,7 +135,8 @@ void add_doctor(CLI::App& app, Exit& exit) {
   auto options = std::make_shared<DoctorOptions>();
   CLI::App* command =
       app.add_subcommand("doctor", "Try out what works here, what does not, and the remedy for each");
-  command->add_option("GUEST", options->guest, "Look at this guest too: local:NAME or local:PID");
+  command->add_option("GUEST", options->guest,
+                      "Look at this guest too: local:NAME, local:PID, xen:DOMAIN or xen:DOMAIN/PID");
   add_debug_dirs(*command, options->debug_dirs);
   command->footer(kHelp);
   command->callback([options, &exit] { exit = doctor(*options); });

@@ -18,6 +18,8 @@ struct ModuleTypes {
   backend::GuestModule module;
   std::shared_ptr<const types::Catalog> catalog;  // nullptr: see problem
   std::optional<Error> problem;
+
+  [[nodiscard]] bool has_types() const { return catalog != nullptr; }
 };
 
 struct GuestTypes {

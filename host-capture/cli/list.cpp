@@ -26,7 +26,8 @@ using nlohmann::ordered_json;
 constexpr const char* kHelp = R"(
 A guest is a running program that was built with vmitap's guest library, and that its user or root may
 watch. It is named local:NAME or local:PID; NAME is the program's, or what VMITAP_NAME said when it was
-started. Types are read from the debug information of the objects that run. In JSON, captured_by is the
+started. In a Xen dom0 the domains are guests, too: xen:DOMAIN is a kernel with vmitap.ko, xen:DOMAIN/PID a
+program in it. Types are read from the debug information of the objects that run. In JSON, captured_by is the
 process that has attached the guest, and capturing tells that its triggers are on.
 
 Examples:

@@ -32,6 +32,7 @@ Try it:
   vmitap capture local:counter --on tick -o tick.mcap  capture at each fire of a trigger; Ctrl-C ends it well
   vmitap info tick.mcap                                what stands in the capture
   vmitap decode tick.mcap | head                       its records, as JSON lines
+  vmitap doctor xen:web                                in a Xen dom0: what of that domain can be captured
 
 Each command teaches itself: vmitap COMMAND --help
 

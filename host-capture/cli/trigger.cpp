@@ -50,7 +50,8 @@ void add_trigger(CLI::App& app, Exit& exit) {
   auto guest = std::make_shared<std::string>();
   CLI::App* command =
       app.add_subcommand("trigger", "Fire the manual trigger in the capture that runs on a guest");
-  command->add_option("GUEST", *guest, "The guest: local:NAME or local:PID")->required();
+  command->add_option("GUEST", *guest, "The guest: local:NAME, local:PID, xen:DOMAIN or xen:DOMAIN/PID")
+      ->required();
   command->footer(kHelp);
   command->callback([guest, &exit] { exit = trigger(*guest); });
 }

@@ -226,7 +226,8 @@ void add_types(CLI::App& app, Exit& exit) {
   CLI::App* command =
       app.add_subcommand("types", "Show layouts as vmitap reads them: members, types, offsets, sizes");
   command
-      ->add_option("SOURCE", options->source, "A guest (local:NAME, local:PID), a capture, or an ELF object")
+      ->add_option("SOURCE", options->source,
+                   "A guest (local:NAME, local:PID, xen:DOMAIN, xen:DOMAIN/PID), a capture, or an ELF object")
       ->required();
   command->add_option("TYPE", options->type, "Only this type: tcp_pcb, 'struct tcp_pcb', u16_t");
   command->add_flag(

@@ -19,6 +19,7 @@ for name in $EACH_KIND; do
 	check "$name is busy" guest "$name" 'touch /tmp/busy; while [ -e /tmp/busy ]; do :; done >/dev/null 2>&1 &'
 	check "the kernel of $name is read, whatever of its modules has no debug information here" \
 		vmitap capture "xen:$name" --every 200ms --read "$read" --count 12 --for 40s -o "$file"
+	expect "doctor knows that the rest works" 'limited +types of vmitap_example' vmitap doctor "xen:$name"
 	refuse "a mark of such a module" 1 'vmitap_example. has no debug information' \
 		vmitap capture "xen:$name" --every 200ms --read 'stations[0].number' --count 1 -o /tmp/never.jsonl
 	cpu=0
