@@ -6,6 +6,9 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+#include <utility>
 
 #include "backend/guest.hpp"
 #include "base/error_text.hpp"
@@ -44,12 +47,18 @@ struct Listed {
 
 std::vector<Listed> survey(std::span<const std::string> debug_dirs) {
   std::vector<Listed> guests;
+  // A domain has many channels, and may keep us waiting at each: once is enough.
+  std::set<std::pair<std::string, std::uint64_t>> silent;
   for (backend::Seen& seen : backend::seen_guests()) {
     Result<GuestTypes> types;
-    if (seen.problem.empty()) {
+    const std::pair whose(seen.identity.backend, seen.identity.id);
+    if (seen.problem.empty() && silent.contains(whose)) {
+      seen.problem = "not asked, as another of its domain's channels did not answer";
+    } else if (seen.problem.empty()) {
       auto guest = backend::open_guest(seen.identity.address);
       types = guest ? load_guest_types(**guest, debug_dirs, false) : fail(std::move(guest.error()));
       if (!types) seen.problem = describe(types.error());
+      if (!types && types.error().code == Errc::timeout) silent.insert(whose);
     }
     guests.push_back({std::move(seen), std::move(types)});
   }
@@ -125,8 +134,10 @@ void print_sites(const GuestTypes& types, bool triggers, const Style& style) {
 
 void print(const Listed& guest, const Style& style) {
   const backend::GuestIdentity& identity = guest.seen.identity;
-  fmt::print("{}  {}", style.bold(fmt::format("{}:{}", identity.backend, printable(identity.name))),
-             printable(identity.address));
+  const std::string name = fmt::format("{}:{}", identity.backend, printable(identity.name));
+  const std::string address = printable(identity.address);
+  fmt::print("{}", style.bold(name));
+  if (address != name) fmt::print("  {}", address);
   if (identity.captured_by != 0) {
     fmt::print("  {}", style.yellow(backend::captured_text(identity)));
   }
