@@ -6,7 +6,7 @@ cmake_minimum_required(VERSION 3.25)
 set(ring_abi "vmitap/(ring_abi|control_abi|xen_abi|device_abi|barrier)\\.h")
 set(ring_producer "vmitap/ring_(layout|producer|sync)\\.h")
 set(ring_consumer "vmitap/ring_consumer\\.hpp")
-set(guest_public "vmitap/(mark|trigger)\\.h")
+set(guest_public "vmitap/(mark|trigger|packet_trigger)\\.h")
 set(proto "vmitap/vmitap\\.pb\\.h")
 
 # What each room may include in quotes, besides files of its own folder.

@@ -39,9 +39,20 @@ static const char *text_behind(const struct vmitap_kernel_site *site)
 	return (const char *)(site + 1) + sizeof(void *);
 }
 
+static u32 flags_of(const struct vmitap_kernel_site *site)
+{
+	switch (site->kind) {
+	case VMITAP_KERNEL_MARK_PER_CPU:
+		return VMITAP_SITE_PER_CPU;
+	case VMITAP_KERNEL_PACKET_TRIGGER:
+		return VMITAP_SITE_PACKET;
+	}
+	return 0;
+}
+
 static void put_site(struct writer *writer, const struct vmitap_kernel_site *site)
 {
-	const bool trigger = site->kind == VMITAP_KERNEL_TRIGGER;
+	const bool trigger = vmitap_is_trigger(site);
 	const struct vmitap_site wire = {
 		.id = site->id,
 		.module = site->origin->wire.id,
@@ -49,9 +60,7 @@ static void put_site(struct writer *writer, const struct vmitap_kernel_site *sit
 		.variable = (uintptr_t)site->variable,
 		.size = site->size,
 		.line = site->line,
-		.arguments = trigger				       ? site->arguments :
-			     site->kind == VMITAP_KERNEL_MARK_PER_CPU ? VMITAP_SITE_PER_CPU :
-									 0,
+		.arguments = site->arguments | flags_of(site),
 	};
 
 	/* Its last NUL ends the text, and no argument. */

@@ -15,6 +15,7 @@
 
 #include "clock.h"
 #include "inline_fetch.h"
+#include "packet.h"
 #include "plan.h"
 #include "rings.h"
 #include "vmitap/site.h"
@@ -23,7 +24,7 @@
 #define SPINS 1000
 #define NAP_NS 200000u
 
-static bool wanted(struct vmitap_kernel_site *site, const struct vmitap_plan *plan)
+static bool its_turn(struct vmitap_kernel_site *site, const struct vmitap_plan *plan)
 {
 	return plan->sample <= 1 || (u32)(atomic_inc_return(&site->passed) - 1) % plan->sample == 0;
 }
@@ -62,7 +63,7 @@ static void wait_for_host(const struct vmitap_channel *channel, struct vmitap_pr
 }
 
 static void fire(const struct vmitap_rings *rings, struct vmitap_producer *producer, const struct vmitap_plan *plan,
-		 const void *args, u64 ticks)
+		 const void *args, const struct sk_buff *packet, u64 ticks)
 {
 	struct vmitap_record record;
 	u64 ticket;
@@ -73,7 +74,7 @@ static void fire(const struct vmitap_rings *rings, struct vmitap_producer *produ
 	if (plan->args_size)
 		vmitap_write(&record, args, plan->args_size);
 	if (plan->fetch_count) {
-		vmitap_inline_fetch(plan, args, &record);
+		vmitap_inline_fetch(plan, args, packet, &record);
 		flags |= VMITAP_RECORD_INLINE;
 	}
 	/* An NMI may have interrupted what the host needs to answer. */
@@ -98,8 +99,36 @@ void vmitap_fire(struct vmitap_kernel_site *site, const void *args)
 	/* With vmitap_plan_install() and _remove() (plan.c), vmitap_rings_open() and _close() (rings.c). */
 	plan = rcu_dereference_sched(site->plan);
 	rings = rcu_dereference_sched(vmitap_rings_current);
-	if (plan && rings && wanted(site, plan))
-		fire(rings, &rings->ring[raw_smp_processor_id()].producer, plan, args, ticks);
+	if (plan && rings && its_turn(site, plan))
+		fire(rings, &rings->ring[raw_smp_processor_id()].producer, plan, args, NULL, ticks);
 	preempt_enable_notrace();
 }
 EXPORT_SYMBOL_GPL(vmitap_fire);
+
+bool vmitap_packet_wanted(struct vmitap_kernel_site *site, struct sk_buff *packet)
+{
+	const struct vmitap_plan *plan;
+	bool wanted;
+
+	preempt_disable_notrace();
+	plan = rcu_dereference_sched(site->plan); /* as in vmitap_fire() */
+	wanted = plan && (!plan->filter || vmitap_filter_passes(plan->filter, packet)) && its_turn(site, plan);
+	preempt_enable_notrace();
+	return wanted;
+}
+EXPORT_SYMBOL_GPL(vmitap_packet_wanted);
+
+void vmitap_packet_fire(struct vmitap_kernel_site *site, const void *args, struct sk_buff *packet)
+{
+	const u64 ticks = rdtsc();
+	const struct vmitap_plan *plan;
+	struct vmitap_rings *rings;
+
+	preempt_disable_notrace();
+	plan = rcu_dereference_sched(site->plan); /* as in vmitap_fire() */
+	rings = rcu_dereference_sched(vmitap_rings_current);
+	if (plan && rings)
+		fire(rings, &rings->ring[raw_smp_processor_id()].producer, plan, args, packet, ticks);
+	preempt_enable_notrace();
+}
+EXPORT_SYMBOL_GPL(vmitap_packet_fire);

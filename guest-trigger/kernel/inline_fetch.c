@@ -4,6 +4,8 @@
 #include <linux/string.h>
 #include <linux/uaccess.h>
 
+#include "packet.h"
+
 /* Never an address that can be read: the way ends here, too. */
 #define NOWHERE ((u64)1 << 63)
 
@@ -49,7 +51,8 @@ static bool append(struct vmitap_record *record, u64 address, u32 size)
 	return readable;
 }
 
-void vmitap_inline_fetch(const struct vmitap_plan *plan, const void *args, struct vmitap_record *record)
+void vmitap_inline_fetch(const struct vmitap_plan *plan, const void *args, const struct sk_buff *packet,
+			 struct vmitap_record *record)
 {
 	struct vmitap_record status_at = *record;
 	u64 done = 0;
@@ -62,6 +65,9 @@ void vmitap_inline_fetch(const struct vmitap_plan *plan, const void *args, struc
 
 		if (fetch->base == VMITAP_FETCH_ARGUMENT && !fetch->hops) {
 			vmitap_write(record, args + fetch->origin, fetch->size);
+			done |= BIT_ULL(i);
+		} else if (fetch->base == VMITAP_FETCH_PACKET) {
+			vmitap_packet_append(record, packet, fetch->origin, fetch->size);
 			done |= BIT_ULL(i);
 		} else if (append(record, resolve(fetch, args), fetch->size)) {
 			done |= BIT_ULL(i);

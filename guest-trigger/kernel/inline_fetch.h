@@ -6,7 +6,9 @@
 #include "plan.h"
 #include "vmitap/ring_producer.h"
 
-/* Appends what control_abi.h says follows the arguments: which fetches succeeded, then the values. */
-void vmitap_inline_fetch(const struct vmitap_plan *plan, const void *args, struct vmitap_record *record);
+/* Appends what control_abi.h says follows the arguments: which fetches succeeded, then the values. packet: a packet
+ * trigger's, or NULL. */
+void vmitap_inline_fetch(const struct vmitap_plan *plan, const void *args, const struct sk_buff *packet,
+			 struct vmitap_record *record);
 
 #endif /* VMITAP_INLINE_FETCH_H */

@@ -6,6 +6,7 @@
 #include "device.h"
 #include "image.h"
 #include "log.h"
+#include "plan.h"
 #include "registry.h"
 #include "state.h"
 
@@ -41,6 +42,7 @@ static void __exit vmitap_exit(void)
 	vmitap_device_stop();
 	vmitap_registry_stop();
 	vmitap_state_stop();
+	vmitap_plans_drain();
 }
 
 module_init(vmitap_init);

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "plan.h"
 
+#include <linux/err.h>
 #include <linux/jump_label.h>
 #include <linux/minmax.h>
 #include <linux/overflow.h>
 #include <linux/slab.h>
 
+#include "packet.h"
 #include "vmitap/ring_layout.h"
 
 static bool fits(u64 size, u64 origin, u64 whole)
@@ -13,12 +15,14 @@ static bool fits(u64 size, u64 origin, u64 whole)
 	return origin <= whole && size <= whole - origin;
 }
 
-static bool valid(const struct vmitap_fetch *fetch, u64 args_size)
+static bool valid(const struct vmitap_fetch *fetch, const struct vmitap_kernel_site *site)
 {
 	if (fetch->hops > VMITAP_FETCH_HOPS_MAX || fetch->size > VMITAP_RECORD_PAYLOAD_MAX)
 		return false;
 	if (fetch->base == VMITAP_FETCH_ARGUMENT)
-		return fits(fetch->hops ? sizeof(u64) : fetch->size, fetch->origin, args_size);
+		return fits(fetch->hops ? sizeof(u64) : fetch->size, fetch->origin, site->size);
+	if (fetch->base == VMITAP_FETCH_PACKET)
+		return site->kind == VMITAP_KERNEL_PACKET_TRIGGER && !fetch->hops;
 	return fetch->base == VMITAP_FETCH_ADDRESS;
 }
 
@@ -35,9 +39,11 @@ static struct vmitap_refused check(const struct vmitap_kernel_site *site, const 
 
 	if (request->flags & ~VMITAP_ARM_SYNC)
 		return refused(VMITAP_REFUSED_MESSAGE, 0);
+	if (request->filter_count && site->kind != VMITAP_KERNEL_PACKET_TRIGGER)
+		return refused(VMITAP_REFUSED_FILTER, EOPNOTSUPP);
 	*payload = site->size + (request->fetch_count ? sizeof(u64) : 0);
 	for (i = 0; i < request->fetch_count; i++) {
-		if (!valid(&fetches[i], site->size))
+		if (!valid(&fetches[i], site))
 			return refused(VMITAP_REFUSED_MESSAGE, 0);
 		*payload += fetches[i].size;
 	}
@@ -46,17 +52,26 @@ static struct vmitap_refused check(const struct vmitap_kernel_site *site, const 
 	return refused(0, 0);
 }
 
+static void free_plan(struct rcu_head *head)
+{
+	struct vmitap_plan *plan = container_of(head, struct vmitap_plan, rcu);
+
+	vmitap_filter_destroy(plan->filter);
+	kfree(plan);
+}
+
 static void replace(struct vmitap_kernel_site *site, struct vmitap_plan *plan)
 {
 	/* With vmitap_fire() in fire.c. */
 	struct vmitap_plan *old = rcu_replace_pointer(site->plan, plan, true);
 
 	if (old)
-		kfree_rcu(old, rcu);
+		call_rcu(&old->rcu, free_plan);
 }
 
 struct vmitap_refused vmitap_plan_install(struct vmitap_kernel_site *site, const struct vmitap_arm *request,
-					  const struct vmitap_fetch *fetches, u32 slots)
+					  const struct vmitap_fetch *fetches,
+					  const struct vmitap_filter_step *filter, u32 slots)
 {
 	struct vmitap_refused refusal;
 	struct vmitap_plan *plan;
@@ -68,6 +83,12 @@ struct vmitap_refused vmitap_plan_install(struct vmitap_kernel_site *site, const
 	plan = kzalloc(struct_size(plan, fetches, request->fetch_count), GFP_KERNEL);
 	if (!plan)
 		return refused(VMITAP_REFUSED_MEMORY, ENOMEM);
+	plan->filter = vmitap_filter_create(filter, request->filter_count);
+	if (IS_ERR(plan->filter)) {
+		refusal = refused(VMITAP_REFUSED_FILTER, -PTR_ERR(plan->filter));
+		kfree(plan);
+		return refusal;
+	}
 	plan->trigger = site->id;
 	plan->flags = request->flags;
 	plan->sample = request->sample;
@@ -91,4 +112,9 @@ void vmitap_plan_remove(struct vmitap_kernel_site *site)
 void vmitap_plan_abandon(struct vmitap_kernel_site *site)
 {
 	replace(site, NULL);
+}
+
+void vmitap_plans_drain(void)
+{
+	rcu_barrier();
 }

@@ -15,6 +15,8 @@
  * kernel takes for a lockup. */
 #define VMITAP_SYNC_TIMEOUT_MAX_US 1000000u
 
+struct bpf_prog;
+
 struct vmitap_plan {
 	struct rcu_head rcu;
 	u32 trigger; /* its id */
@@ -24,14 +26,18 @@ struct vmitap_plan {
 	u32 args_size;
 	u32 payload_size; /* arguments and inline values, bytes */
 	u32 fetch_count;
+	struct bpf_prog *filter; /* NULL: every packet passes */
 	struct vmitap_fetch fetches[];
 };
 
 /* Checks the request and arms the trigger with it, for rings of so many slots. A refusal with reason 0 is none. */
 struct vmitap_refused vmitap_plan_install(struct vmitap_kernel_site *site, const struct vmitap_arm *request,
-					  const struct vmitap_fetch *fetches, u32 slots);
+					  const struct vmitap_fetch *fetches,
+					  const struct vmitap_filter_step *filter, u32 slots);
 void vmitap_plan_remove(struct vmitap_kernel_site *site);
 /* The same for the site of a module that goes: its code runs no more, and is not patched. */
 void vmitap_plan_abandon(struct vmitap_kernel_site *site);
+/* Waits for what is left of plans that were replaced: before the module goes. */
+void vmitap_plans_drain(void);
 
 #endif /* VMITAP_PLAN_H */

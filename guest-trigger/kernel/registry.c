@@ -136,7 +136,7 @@ struct vmitap_kernel_site *vmitap_registry_trigger(u32 id)
 	struct vmitap_kernel_site *site;
 
 	vmitap_for_each_site(origin, site)
-		if (site->id == id && site->kind == VMITAP_KERNEL_TRIGGER)
+		if (site->id == id && vmitap_is_trigger(site))
 			return site;
 	return NULL;
 }
@@ -147,6 +147,6 @@ void vmitap_registry_disarm_all(void)
 	struct vmitap_kernel_site *site;
 
 	vmitap_for_each_site(origin, site)
-		if (site->kind == VMITAP_KERNEL_TRIGGER)
+		if (vmitap_is_trigger(site))
 			vmitap_plan_remove(site);
 }

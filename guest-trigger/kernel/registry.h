@@ -21,6 +21,11 @@ struct vmitap_origin {
 
 extern struct list_head vmitap_origins;
 
+static inline bool vmitap_is_trigger(const struct vmitap_kernel_site *site)
+{
+	return site->kind == VMITAP_KERNEL_TRIGGER || site->kind == VMITAP_KERNEL_PACKET_TRIGGER;
+}
+
 #define vmitap_for_each_site(origin, site)                     \
 	list_for_each_entry(origin, &vmitap_origins, list)     \
 		list_for_each_entry(site, &origin->sites, list)

@@ -22,11 +22,13 @@ static struct vmitap_refused attach(const struct vmitap_attach *body)
 static struct vmitap_refused arm(struct vmitap_channel *channel, const struct vmitap_arm *body)
 {
 	const struct vmitap_guest_header *header = channel->guest.address;
+	const struct vmitap_fetch *fetches = (const void *)(body + 1);
 	struct vmitap_kernel_site *site = vmitap_registry_trigger(body->trigger);
 
 	if (!site)
 		return refused(VMITAP_REFUSED_TRIGGER, 0);
-	return vmitap_plan_install(site, body, (const struct vmitap_fetch *)(body + 1), header->slots_per_ring);
+	return vmitap_plan_install(site, body, fetches, (const void *)(fetches + body->fetch_count),
+				   header->slots_per_ring);
 }
 
 static struct vmitap_refused disarm(const struct vmitap_arm *body)
@@ -56,7 +58,9 @@ static struct vmitap_refused dispatch(struct vmitap_channel *channel, const stru
 		break;
 	case VMITAP_ARM:
 		if (size >= sizeof(*arming) && arming->fetch_count <= VMITAP_FETCH_MAX &&
-		    size == sizeof(*arming) + arming->fetch_count * sizeof(struct vmitap_fetch))
+		    arming->filter_count <= VMITAP_FILTER_MAX &&
+		    size == sizeof(*arming) + arming->fetch_count * sizeof(struct vmitap_fetch) +
+				    arming->filter_count * sizeof(struct vmitap_filter_step))
 			return arm(channel, arming);
 		break;
 	case VMITAP_DISARM:

@@ -87,6 +87,11 @@ struct vmitap_refused vmitap_plan_install(struct vmitap_trigger_site *site, cons
 		refusal.reason = VMITAP_REFUSED_MESSAGE;
 		return refusal;
 	}
+	if (request->filter_count) { /* a program has no packets */
+		refusal.reason = VMITAP_REFUSED_FILTER;
+		refusal.detail = EOPNOTSUPP;
+		return refusal;
+	}
 	if (request->fetch_count)
 		payload += sizeof(uint64_t);
 	for (uint32_t i = 0; i < request->fetch_count; i++) {

@@ -69,7 +69,11 @@ Result<ControlMessage> parse_module(std::span<const std::byte> body) {
 Result<ControlMessage> parse_site(std::span<const std::byte> body, bool is_trigger) {
   vmitap_site raw;
   if (!take(body, raw)) return broken("a site is too short");
-  if (is_trigger && raw.arguments > kArgumentsMax) return broken("a site has too many arguments");
+  const std::uint32_t arguments = raw.arguments & VMITAP_SITE_ARGUMENTS;
+  const std::uint32_t flags = raw.arguments & ~VMITAP_SITE_ARGUMENTS;
+  if (is_trigger && arguments > kArgumentsMax) return broken("a site has too many arguments");
+  if (is_trigger && (flags & ~VMITAP_SITE_PACKET) != 0)
+    return broken("a trigger is of a kind that this vmitap does not know");
   if (!is_trigger && (raw.arguments & ~VMITAP_SITE_PER_CPU) != 0)
     return broken("a mark is of a kind that this vmitap does not know");
   if (is_trigger && raw.size > VMITAP_RECORD_PAYLOAD_MAX)
@@ -84,11 +88,11 @@ Result<ControlMessage> parse_site(std::span<const std::byte> body, bool is_trigg
   site.variable = {raw.variable};
   site.size = raw.size;
   site.line = raw.line;
+  site.has_packet = is_trigger && (flags & VMITAP_SITE_PACKET) != 0;
   site.per_cpu = !is_trigger && (raw.arguments & VMITAP_SITE_PER_CPU) != 0;
   std::string_view text = text_of(body);
   if (text.ends_with('\0')) text.remove_suffix(1);  // the agent may end the last string as it ends the others
-  const std::uint32_t arguments = is_trigger ? raw.arguments : 0;
-  for (std::uint32_t i = 0; i <= arguments; ++i) {
+  for (std::uint32_t i = 0; i <= (is_trigger ? arguments : 0); ++i) {
     const std::string_view piece = text.substr(0, text.find('\0'));
     // An argument is as somebody typed it: a tab in it is no crime.
     if (piece.empty() || (i == 0 && !is_printable(piece)))

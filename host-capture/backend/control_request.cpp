@@ -30,8 +30,10 @@ std::string arm_body(const ArmRequest& request) {
   arm.sample = request.sample;
   arm.sync_timeout_us = request.sync_timeout_us;
   arm.fetch_count = static_cast<std::uint32_t>(request.inline_fetches.size());
+  arm.filter_count = static_cast<std::uint32_t>(request.filter.size());
   std::string body(bytes_of(arm));
   for (const vmitap_fetch& fetch : request.inline_fetches) body += bytes_of(fetch);
+  for (const vmitap_filter_step& step : request.filter) body += bytes_of(step);
   return body;
 }
 
@@ -66,6 +68,11 @@ Error refusal(const Refused& refused, const std::string& guest) {
       return error;
     case VMITAP_REFUSED_SIZE:
       return {.code = Errc::too_large, .subject = "a record with these values", .number = refused.detail};
+    case VMITAP_REFUSED_FILTER:
+      return {.code = Errc::unsupported,
+              .operation = "the guest's kernel took the filter",
+              .subject = "a filter at this trigger",
+              .sys = static_cast<int>(refused.detail)};
     case VMITAP_REFUSED_MESSAGE:
       error.subject = "it refused our request as malformed";
       return error;

@@ -63,6 +63,7 @@ struct GuestSite {
   std::uint32_t line = 0;
   bool per_cpu = false;  // marks: on CPU c the variable stands at variable + __per_cpu_offset[c]
   std::string name;
+  bool has_packet = false;             // triggers: fires for a packet, which can be filtered and copied from
   std::vector<std::string> arguments;  // triggers: as written
 };
 
@@ -93,6 +94,7 @@ struct ArmRequest {
   std::uint32_t sample = 1;
   std::uint32_t sync_timeout_us = 0;
   std::vector<vmitap_fetch> inline_fetches = {};
+  std::vector<vmitap_filter_step> filter = {};  // only of a trigger that fires for packets
 };
 
 // How ticks of the guest's clock (vmitap_slot_first.tsc) become times of this host.

@@ -82,6 +82,14 @@ TEST(ControlMessage, ReadsEachKind) {
     EXPECT_EQ(site.arguments, (std::vector<std::string>{"i", "p->x"}));
     EXPECT_EQ(site.line, 42u);
   }
+  auto with_packet = a_site();
+  with_packet.arguments |= VMITAP_SITE_PACKET;
+  const auto packets = parse(packet(VMITAP_TRIGGER_SITE, with_packet, "packet.rx\0packet\0sk"s));
+  ASSERT_TRUE(packets.has_value());
+  EXPECT_TRUE(std::get<GuestSite>(*packets).has_packet);
+  EXPECT_EQ(std::get<GuestSite>(*packets).arguments, (std::vector<std::string>{"packet", "sk"}));
+  with_packet.arguments |= 0x200;
+  EXPECT_FALSE(parse(packet(VMITAP_TRIGGER_SITE, with_packet, "packet.rx\0packet\0sk"s)).has_value());
   auto marked = a_site();
   marked.arguments = 0;
   marked.variable = 0x12000;

@@ -18,6 +18,7 @@
 #include <linux/tracepoint-defs.h>
 #include <linux/types.h>
 
+struct sk_buff;
 struct vmitap_plan;
 struct vmitap_origin;
 
@@ -25,7 +26,12 @@ struct vmitap_origin;
  * one does not load. */
 extern const char vmitap_sites_1[];
 
-enum vmitap_site_kind { VMITAP_KERNEL_TRIGGER = 1, VMITAP_KERNEL_MARK, VMITAP_KERNEL_MARK_PER_CPU };
+enum vmitap_site_kind {
+	VMITAP_KERNEL_TRIGGER = 1,
+	VMITAP_KERNEL_MARK,
+	VMITAP_KERNEL_MARK_PER_CPU,
+	VMITAP_KERNEL_PACKET_TRIGGER, /* packet_trigger.h */
+};
 
 struct vmitap_kernel_site {
 	struct tracepoint tracepoint;
@@ -50,6 +56,12 @@ struct vmitap_kernel_site {
  * preemption off, and no longer than the host's time limit.
  */
 void vmitap_fire(struct vmitap_kernel_site *site, const void *args);
+
+/* Whether a packet is to be recorded: it passes the filter, and is one in so many if the host asked for
+ * that. As vmitap_fire(), but not in NMI context. The packet is nobody else's meanwhile; it is left as it was. */
+bool vmitap_packet_wanted(struct vmitap_kernel_site *site, struct sk_buff *packet);
+/* Fires for a packet that is wanted. */
+void vmitap_packet_fire(struct vmitap_kernel_site *site, const void *args, struct sk_buff *packet);
 
 #define VMITAP_SITE_INITIAL_(kind_, variable_, size_, text_, arguments_) \
 	{                                                                \

@@ -5,8 +5,16 @@
 
 #include "kernel_site.h"
 
-/* An inline function that is inlined twice leaves two entries of one site, which vmitap.ko takes as one. */
-#define VMITAP_TRIGGER_HERE_(n, text_, ...)                                                            \
+#define VMITAP_TRIGGER_HERE_(n, text_, ...)                                                           \
+	VMITAP_SITE_HERE_(VMITAP_KERNEL_TRIGGER, true, vmitap_fire(vmitap_site, vmitap_values), n, text_, \
+			  __VA_ARGS__)
+
+/*
+ * wanted_ and fire_ are expressions over vmitap_site and vmitap_values, the argument struct; they and the arguments
+ * are evaluated only while the trigger is armed.
+ * An inline function that is inlined twice leaves two entries of one site, which vmitap.ko takes as one.
+ */
+#define VMITAP_SITE_HERE_(kind_, wanted_, fire_, n, text_, ...)                                        \
 	do {                                                                                           \
 		static struct {                                                                        \
 			struct vmitap_kernel_site site;                                                \
@@ -15,16 +23,19 @@
 			} *vmitap_args;                                                                \
 			char text[sizeof(text_)];                                                      \
 		} vmitap_trigger_here VMITAP_SITES_SECTION_ = {                                        \
-			VMITAP_SITE_INITIAL_(VMITAP_KERNEL_TRIGGER, NULL,                              \
-					     sizeof(*vmitap_trigger_here.vmitap_args), text_, n),      \
+			VMITAP_SITE_INITIAL_(kind_, NULL, sizeof(*vmitap_trigger_here.vmitap_args),    \
+					     text_, n),                                                \
 			NULL, text_                                                                    \
 		};                                                                                     \
 		if (static_key_false(&vmitap_trigger_here.site.tracepoint.key)) {                      \
-			unsigned char vmitap_values[sizeof(*vmitap_trigger_here.vmitap_args) + !(n)]   \
-				__aligned(__alignof__(*vmitap_trigger_here.vmitap_args));              \
+			struct vmitap_kernel_site *const vmitap_site = &vmitap_trigger_here.site;      \
 			asm_inline volatile(VMITAP_SITE_ENTRY_("%c0") : : "i"(&vmitap_trigger_here));  \
-			VMITAP_EACH_##n(VMITAP_COPY_, __VA_ARGS__)                                     \
-			vmitap_fire(&vmitap_trigger_here.site, vmitap_values);                         \
+			if (wanted_) {                                                                 \
+				unsigned char vmitap_values[sizeof(*vmitap_trigger_here.vmitap_args) + !(n)] \
+					__aligned(__alignof__(*vmitap_trigger_here.vmitap_args));      \
+				VMITAP_EACH_##n(VMITAP_COPY_, __VA_ARGS__)                             \
+				fire_;                                                                 \
+			}                                                                              \
 		}                                                                                      \
 	} while (0)
 

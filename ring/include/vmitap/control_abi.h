@@ -33,7 +33,8 @@ enum vmitap_message_type {
 	/* host to guest */
 	VMITAP_LIST = 64,   /* no body */
 	VMITAP_ATTACH = 65, /* vmitap_attach */
-	VMITAP_ARM = 66,    /* vmitap_arm, tail: vmitap_fetch[fetch_count] for INLINE values */
+	VMITAP_ARM = 66,    /* vmitap_arm, tail: vmitap_fetch[fetch_count] for INLINE values,
+			       vmitap_filter_step[filter_count] */
 	VMITAP_DISARM = 67, /* vmitap_arm with only .trigger used */
 };
 
@@ -77,11 +78,14 @@ struct vmitap_site {
 	vmitap_u64 variable;   /* marks: run-time address of the variable; triggers: 0 */
 	vmitap_u64 size;       /* marks: its sizeof; triggers: sizeof the argument struct */
 	vmitap_u32 line;
-	vmitap_u32 arguments; /* triggers: how many; marks: VMITAP_SITE_* */
+	vmitap_u32 arguments; /* triggers: how many, in the low byte; VMITAP_SITE_* */
 };
 
 /* The variable of vCPU c stands at variable + __per_cpu_offset[c] (modulo 2^64), on each one possible. */
 #define VMITAP_SITE_PER_CPU 0x01u
+/* A trigger that fires for a packet: takes a filter, and VMITAP_FETCH_PACKET. */
+#define VMITAP_SITE_PACKET 0x100u
+#define VMITAP_SITE_ARGUMENTS 0xffu
 
 struct vmitap_attach {
 	vmitap_u32 abi_version; /* VMITAP_CONTROL_ABI_VERSION */
@@ -95,6 +99,7 @@ enum vmitap_refusal {
 	VMITAP_REFUSED_MEMORY = 4,   /* detail: errno */
 	VMITAP_REFUSED_MESSAGE = 5,  /* malformed, out of range, or not allowed now */
 	VMITAP_REFUSED_SIZE = 6,     /* arguments and inline values exceed a record; detail: its payload, bytes */
+	VMITAP_REFUSED_FILTER = 7,   /* the guest's kernel takes no such filter, or the trigger none; detail: errno */
 };
 
 struct vmitap_refused {
@@ -110,7 +115,7 @@ struct vmitap_arm {
 	vmitap_u32 sample;	    /* fire one in so many; 0 and 1: each */
 	vmitap_u32 sync_timeout_us; /* how long SYNC waits at most */
 	vmitap_u32 fetch_count;	    /* at most VMITAP_FETCH_MAX */
-	vmitap_u32 reserved;
+	vmitap_u32 filter_count;    /* at most VMITAP_FILTER_MAX; 0: every packet. Only with VMITAP_SITE_PACKET */
 };
 
 /*
@@ -120,9 +125,12 @@ struct vmitap_arm {
  *   each further hop:  address = load8(address) + add[i]
  * (with ADDRESS every hop i in 0..hops-1 is such a step). Then size bytes at address are the value.
  * base ARGUMENT with no hops: the value stands in the arguments themselves at origin.
+ * base PACKET: size bytes of the packet, from byte origin of its Ethernet header on, zeroes behind its end; no hops.
+ * It succeeds whenever there is a packet, however short.
  */
 #define VMITAP_FETCH_ADDRESS 1u
 #define VMITAP_FETCH_ARGUMENT 2u
+#define VMITAP_FETCH_PACKET 3u
 #define VMITAP_FETCH_HOPS_MAX 7u
 #define VMITAP_FETCH_MAX 64u
 
@@ -133,6 +141,20 @@ struct vmitap_fetch {
 	vmitap_u32 size;
 	vmitap_u64 origin;
 	vmitap_s64 add[VMITAP_FETCH_HOPS_MAX];
+};
+
+/*
+ * One instruction of a packet filter in classic BPF (Linux: Documentation/networking/filter.rst, struct
+ * sock_filter; libpcap: struct bpf_insn). The packet begins with its Ethernet header; a filter that returns 0
+ * keeps it from being recorded. The guest's kernel checks and runs it.
+ */
+#define VMITAP_FILTER_MAX 384u
+
+struct vmitap_filter_step {
+	vmitap_u16 code;
+	vmitap_u8 jump_true;
+	vmitap_u8 jump_false;
+	vmitap_u32 operand;
 };
 
 /*
@@ -148,5 +170,6 @@ VMITAP_ABI_ASSERT(sizeof(struct vmitap_site) == 40);
 VMITAP_ABI_ASSERT(sizeof(struct vmitap_refused) == 8);
 VMITAP_ABI_ASSERT(sizeof(struct vmitap_arm) == 24);
 VMITAP_ABI_ASSERT(sizeof(struct vmitap_fetch) == 72);
+VMITAP_ABI_ASSERT(sizeof(struct vmitap_filter_step) == 8);
 
 #endif /* VMITAP_CONTROL_ABI_H */

@@ -133,5 +133,10 @@ VMITAP_ABI_ASSERT(offsetof(struct vmitap_directory, kernel) == 144);
 VMITAP_ABI_ASSERT(offsetof(struct vmitap_directory, grefs) == VMITAP_DIRECTORY_HEADER_SIZE);
 VMITAP_ABI_ASSERT(sizeof(struct vmitap_directory_next) == VMITAP_PAGE_SIZE);
 VMITAP_ABI_ASSERT(sizeof(struct vmitap_mailbox) / VMITAP_PAGE_SIZE == VMITAP_MAILBOX_PAGES);
+/* The largest request. */
+VMITAP_ABI_ASSERT(sizeof(struct vmitap_message) + sizeof(struct vmitap_arm) +
+			  VMITAP_FETCH_MAX * sizeof(struct vmitap_fetch) +
+			  VMITAP_FILTER_MAX * sizeof(struct vmitap_filter_step) <=
+		  VMITAP_MAILBOX_MESSAGE_MAX);
 
 #endif /* VMITAP_XEN_ABI_H */

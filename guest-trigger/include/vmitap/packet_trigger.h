@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * VMITAP_PACKET_TRIGGER(packet, prepare, name, arguments...);   Linux kernel modules only
+ *
+ * As VMITAP_TRIGGER(name, arguments...), of a packet (struct sk_buff *) with an Ethernet header: the host may
+ * give it a filter in tcpdump's language and may ask for the packet's first bytes. The expression prepare, then the
+ * arguments, are evaluated only for packets that pass. Any context but NMI; the packet is nobody else's meanwhile, and
+ * stays as it is. skb->data stands at its MAC header, which is set, or behind it.
+ */
+#ifndef VMITAP_PACKET_TRIGGER_H
+#define VMITAP_PACKET_TRIGGER_H
+
+#include "trigger.h"
+
+#define VMITAP_PACKET_TRIGGER(packet, prepare, ...) \
+	VMITAP_PACKET_COUNTED_(packet, prepare, VMITAP_COUNT_(__VA_ARGS__), ##__VA_ARGS__)
+#define VMITAP_PACKET_COUNTED_(packet, prepare, n, ...) VMITAP_PACKET_SPELLED_(packet, prepare, n, ##__VA_ARGS__)
+#define VMITAP_PACKET_SPELLED_(packet, prepare, n, ...) \
+	VMITAP_PACKET_HERE_(packet, prepare, n, VMITAP_TEXT_##n(, ##__VA_ARGS__), __VA_ARGS__)
+#define VMITAP_PACKET_HERE_(packet_, prepare, n, text_, ...)                                                  \
+	VMITAP_SITE_HERE_(VMITAP_KERNEL_PACKET_TRIGGER,                                                      \
+			  vmitap_packet_wanted(vmitap_site, packet_) && ((void)(prepare), true),             \
+			  vmitap_packet_fire(vmitap_site, vmitap_values, packet_), n, text_, __VA_ARGS__)
+
+#endif /* VMITAP_PACKET_TRIGGER_H */
