@@ -60,6 +60,8 @@ std::string what_happened(const Error& error) {
     case Errc::bad_expression:
       return fmt::format("{} is not an expression that can be read{}", quoted(error, "the text"),
                          number(error, ", from column "));
+    case Errc::bad_filter:
+      return fmt::format("{} is not a packet filter: {}", quoted(error, "the filter"), printable(error.hint));
     case Errc::bad_config:
       return fmt::format("{} cannot be used{}{}", quoted(error, "the configuration"),
                          number(error, ", line "), error.hint.empty() ? "" : ": " + printable(error.hint));
@@ -128,6 +130,8 @@ std::string remedy(const Error& error) {
     case Errc::bad_expression:
       return hint.empty() ? "write for example: conn.cwnd, table[3].state, *head or pcb->snd_buf"
                           : fmt::format("expected {}", hint);
+    case Errc::bad_filter:
+      return "the language is tcpdump's: pcap-filter(7)";
     case Errc::bad_config:
       return "correct it; vmitap COMMAND --help tells what may stand there";
     case Errc::bad_file:

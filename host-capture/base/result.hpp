@@ -24,6 +24,7 @@ enum class Errc : std::uint8_t {
   unknown_name,       // subject: the name; hint: the nearest known one
   ambiguous_name,     // subject: the name; hint: the candidates
   bad_expression,     // subject: the expression; number: column (from 1); hint: what was expected
+  bad_filter,         // subject: the filter; hint: what libpcap says of it
   bad_config,         // subject: file or option; hint: what is wrong
   bad_file,           // subject: file; number: offset
   unreadable_memory,  // address

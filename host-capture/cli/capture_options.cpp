@@ -32,6 +32,17 @@ Result<pipeline::Rule> rule_of_options(const CaptureOptions& given) {
   pipeline::Rule rule;
   rule.on = given.on;
   if (given.sample != 0) rule.sample = given.sample;
+  rule.snap = given.snap;
+  if (!given.filter.empty()) {
+    auto filter = pipeline::compile_filter(given.filter);
+    if (!filter) return fail(std::move(filter.error()));
+    rule.filter = *std::move(filter);
+  }
+  if (rule.on.empty() && (rule.snap != 0 || !given.filter.empty())) {
+    return fail({.code = Errc::bad_config,
+                 .subject = rule.snap != 0 ? "--snap" : "--filter",
+                 .hint = "it needs --on TRIGGER, of those that fire for packets: packet.rx, packet.tx"});
+  }
   for (const std::string& text : given.read) {
     auto expressions = split_expressions(text);
     if (!expressions) return fail(std::move(expressions.error()));
@@ -86,7 +97,19 @@ void describe_options(CLI::App& command, CaptureOptions& options) {
                      ->type_name("N")
                      ->check(CLI::Range(1U, UINT32_MAX))
                      ->group(what);
-  for (CLI::Option* option : {on, read, every, mode, sample}) file->excludes(option);
+  auto* filter =
+      command
+          .add_option("--filter", options.filter,
+                      "Only packets that pass, in tcpdump's language (triggers that fire for packets)")
+          ->type_name("'tcp port 80'")
+          ->group(what);
+  auto* snap = command
+                   .add_option("--snap", options.snap,
+                               "The first N bytes of each packet, too (triggers that fire for packets)")
+                   ->type_name("N")
+                   ->check(CLI::Range(1U, kSnapMax))
+                   ->group(what);
+  for (CLI::Option* option : {on, read, every, mode, sample, filter, snap}) file->excludes(option);
   // CLI11 would take one occurrence's several words; one word with commas is what is meant.
   read->allow_extra_args(false);
 

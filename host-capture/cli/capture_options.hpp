@@ -25,6 +25,8 @@ struct CaptureOptions {
   std::string every;
   std::string mode;
   std::uint32_t sample = 0;  // 0: not given
+  std::string filter;
+  std::uint32_t snap = 0;  // 0: not given
   std::string pause_budget;
   std::string sync_timeout;
   std::optional<std::uint64_t> count;

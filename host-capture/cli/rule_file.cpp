@@ -14,6 +14,7 @@
 #include <sstream>
 #include <utility>
 
+#include "base/error_text.hpp"
 #include "base/nearest.hpp"
 #include "base/parse.hpp"
 #include "base/printable.hpp"
@@ -24,7 +25,8 @@ namespace {
 constexpr std::array<std::string_view, 4> kModes = {"sync", "paused", "live", "inline"};
 constexpr std::array<Mode, 4> kModeValues = {SYNC, PAUSED, LIVE, INLINE};
 constexpr std::array<std::string_view, 4> kFileKeys = {"rule", "pause_budget", "sync_timeout", "debug_dirs"};
-constexpr std::array<std::string_view, 6> kRuleKeys = {"name", "on", "every", "read", "mode", "sample"};
+constexpr std::array<std::string_view, 8> kRuleKeys = {"name", "on",     "every",  "read",
+                                                       "mode", "sample", "filter", "snap"};
 
 // One file while it is read.
 class Reader {
@@ -167,7 +169,14 @@ class Reader {
       rule.sample = static_cast<std::uint32_t>(*number);
       return {};
     }
-    if (key != "name" && key != "on" && key != "mode") return unknown(key, kRuleKeys);
+    if (key == "snap") {
+      const auto number = node.value_exact<std::int64_t>();
+      if (!number || *number < 1 || *number > kSnapMax)
+        return at(node.source(), fmt::format("expected a number of bytes from 1 to {}", kSnapMax));
+      rule.snap = static_cast<std::uint32_t>(*number);
+      return {};
+    }
+    if (key != "name" && key != "on" && key != "mode" && key != "filter") return unknown(key, kRuleKeys);
     auto text = string(node);
     if (!text) return fail(std::move(text.error()));
     if (text->empty()) return at(node.source(), "it is empty");
@@ -175,6 +184,10 @@ class Reader {
       const auto mode = mode_named(*text);
       if (!mode) return at(node.source(), mode.error().hint);
       rule.mode = *mode;
+    } else if (key == "filter") {
+      auto filter = pipeline::compile_filter(*text);
+      if (!filter) return at(node.source(), describe(filter.error()));
+      rule.filter = *std::move(filter);
     } else {
       (key == "name" ? rule.name : rule.on) = std::move(*text);
     }

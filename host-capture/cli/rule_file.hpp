@@ -13,6 +13,9 @@
 
 namespace vmitap::cli {
 
+// Bytes of a packet: what fits a record beside its arguments.
+inline constexpr std::uint32_t kSnapMax = 14'000;
+
 struct RuleFile {
   std::vector<pipeline::Rule> rules;
   std::optional<double> pause_budget;

@@ -15,6 +15,7 @@
 
 #include "backend/guest.hpp"
 #include "base/result.hpp"
+#include "pipeline/packet_filter.hpp"
 #include "pipeline/sink.hpp"
 #include "vmitap/vmitap.pb.h"
 
@@ -27,6 +28,8 @@ struct Rule {
   std::vector<std::string> read;      // expressions; may be empty for triggers (their arguments)
   std::optional<Mode> mode;           // default: SYNC for triggers, PAUSED for timer and manual
   std::uint32_t sample = 1;           // one in so many fires of the trigger
+  PacketFilter filter = {};           // of triggers that fire for packets; sample counts what passes
+  std::uint32_t snap = 0;             // of such triggers: so many bytes of the packet, as value "bytes"
 };
 
 struct Options {

@@ -44,6 +44,46 @@ tl::unexpected<Error> unknown_trigger(const std::string& name, const backend::Gu
                .hint = nearest(name, names)});
 }
 
+// The first bytes of a trigger's packet, which the guest copies whatever the rule's mode is.
+types::Value packet_bytes(std::uint32_t size) {
+  auto catalog = std::make_shared<types::Catalog>();
+  catalog->object = "packet";
+  types::Type& byte = catalog->types.emplace_back();
+  byte.kind = types::Kind::integer;
+  byte.name = "unsigned char";
+  byte.size = 1;
+  types::Type& array = catalog->types.emplace_back();
+  array.kind = types::Kind::array;
+  array.size = array.count = size;
+  array.target = 1;
+  types::Value value;
+  value.expression = "bytes";
+  value.catalog = std::move(catalog);
+  value.type = 2;
+  value.fetch.base = VMITAP_FETCH_PACKET;
+  value.fetch.size = size;
+  return value;
+}
+
+bool is_copied_by_guest(const types::Value& value, Mode mode) {
+  return mode == INLINE || value.fetch.base == VMITAP_FETCH_PACKET;
+}
+
+// Filters are the guest's, one a trigger; so is the packet.
+Result<void> check_packet_rule(const Rule& rule, const backend::GuestSite& site, const SitePlan* known) {
+  if (!site.has_packet && (rule.snap != 0 || !rule.filter.text.empty()))
+    return fail({.code = Errc::bad_config,
+                 .subject = (rule.snap != 0 ? "snap" : "the filter") + (" of rule " + name_of(rule)),
+                 .hint = "the trigger " + site.name + " fires for no packet"});
+  if (known != nullptr && !known->feeds.empty() &&
+      known->feeds[0].rule->rule->filter.text != rule.filter.text)
+    return fail({.code = Errc::bad_config,
+                 .subject = "the filter of rule " + name_of(rule),
+                 .hint = "rule " + name_of(*known->feeds[0].rule->rule) +
+                         " filters the same trigger in another way: give both the same filter"});
+  return {};
+}
+
 }  // namespace
 
 Channel channel_of(const RulePlan& plan) {
@@ -248,7 +288,9 @@ Result<void> Plans::plan_site(std::size_t rule_index, const backend::GuestSite& 
     const bool planned =
         std::ranges::any_of(plan->feeds, [&](const Feed& feed) { return feed.rule->rule == &rule; });
     if (planned) return {};
+    if (auto fits = check_packet_rule(rule, site, plan); !fits) return fits;
   } else {
+    if (auto fits = check_packet_rule(rule, site, nullptr); !fits) return fits;
     if (sites_.size() >= kSitesMax)
       return fail({.code = Errc::too_large,
                    .operation = "plan rule",
@@ -259,6 +301,7 @@ Result<void> Plans::plan_site(std::size_t rule_index, const backend::GuestSite& 
     plan->id = site.id;
     plan->arguments_size = site.size;
     plan->arm.trigger = site.id;
+    plan->arm.filter = rule.filter.steps;
     plan->object = object.catalog;
     plan->load_bias = object.load_bias;
     plan->described = *described;
@@ -285,7 +328,8 @@ Result<void> Plans::plan_site(std::size_t rule_index, const backend::GuestSite& 
 
 Result<const RulePlan*> Plans::plan_rule(const Rule& rule, const types::Scope& scope, Mode mode,
                                          ChannelId& next_channel) {
-  if (rule.read.size() > VMITAP_FETCH_MAX)
+  const std::size_t count = rule.read.size() + (rule.snap != 0 ? 1 : 0);
+  if (count > VMITAP_FETCH_MAX)
     return fail({.code = Errc::too_large,
                  .operation = "plan rule",
                  .subject = "the number of values in rule " + name_of(rule),
@@ -293,13 +337,17 @@ Result<const RulePlan*> Plans::plan_rule(const Rule& rule, const types::Scope& s
   RulePlan plan;
   plan.rule = &rule;
   plan.mode = mode;
+  const auto take = [&](types::Value value) {
+    plan.value_offsets.push_back(plan.values_size);
+    plan.values_size += value.fetch.size;
+    plan.values.push_back(std::move(value));
+  };
   for (const std::string& expression : rule.read) {
     auto value = types::resolve(expression, scope);
     if (!value) return fail(why_unknown(std::move(value.error()), expression));
-    plan.value_offsets.push_back(plan.values_size);
-    plan.values_size += value->fetch.size;
-    plan.values.push_back(*std::move(value));
+    take(*std::move(value));
   }
+  if (rule.snap != 0 && scope.site != nullptr) take(packet_bytes(rule.snap));
   const auto same_name = std::ranges::count_if(
       rules_, [&](const RulePlan& other) { return name_of(*other.rule) == name_of(rule); });
   plan.channel_name = name_of(rule) + (same_name > 0 ? "#" + std::to_string(same_name + 1) : "");
@@ -317,13 +365,13 @@ Result<const RulePlan*> Plans::plan_rule(const Rule& rule, const types::Scope& s
 Result<void> Plans::feed(SitePlan& site, const RulePlan& rule, const Options& options) {
   Feed feed{.rule = &rule, .inline_first = site.arm.inline_fetches.size()};
   for (const vmitap_fetch& fetch : site.arm.inline_fetches) feed.inline_offset += fetch.size;
-  if (rule.mode == INLINE) {
-    if (feed.inline_first + rule.values.size() > VMITAP_FETCH_MAX)
-      return fail({.code = Errc::too_large,
-                   .operation = "plan rule",
-                   .subject = "the number of INLINE values at trigger " + site.trigger,
-                   .number = VMITAP_FETCH_MAX});
-    for (const types::Value& value : rule.values) site.arm.inline_fetches.push_back(value.fetch);
+  for (const types::Value& value : rule.values)
+    if (is_copied_by_guest(value, rule.mode)) site.arm.inline_fetches.push_back(value.fetch);
+  if (site.arm.inline_fetches.size() > VMITAP_FETCH_MAX) {
+    return fail({.code = Errc::too_large,
+                 .operation = "plan rule",
+                 .subject = "the number of INLINE values at trigger " + site.trigger,
+                 .number = VMITAP_FETCH_MAX});
   }
   if (rule.mode == SYNC) {
     site.arm.sync = true;

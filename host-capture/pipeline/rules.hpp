@@ -40,7 +40,8 @@ Channel channel_of(const RulePlan& plan);
 // What a rule gets of a site's records.
 struct Feed {
   const RulePlan* rule = nullptr;
-  // Where the values of an INLINE rule begin among the record's inline fetches.
+  // Where what the guest copies for this rule begins among the record's inline fetches: all values of an
+  // INLINE rule, the packet's bytes of any other.
   std::size_t inline_first = 0;   // index of the first
   std::size_t inline_offset = 0;  // bytes from the first inline value of the record
   // The guest fires as often as all the site's rules together need; each takes one in so many of that.

@@ -194,7 +194,10 @@ void Snapshotter::begin(Batch& batch, std::uint32_t index) {
                     .value = i,
                     .into = shot.values_offset + shot.rule->value_offsets[i],
                     .same_as = static_cast<std::uint32_t>(readings_.size())};
-    if (fetch.base == VMITAP_FETCH_ADDRESS) {
+    if (fetch.base == VMITAP_FETCH_PACKET) {
+      if (take_packet(batch, shot, reading)) continue;
+      reading.failure.emplace();
+    } else if (fetch.base == VMITAP_FETCH_ADDRESS) {
       reading.address = fetch.origin;
       // All records of a batch share one snapshot of what they have in common.
       reading.same_as = first_of_.try_emplace(&fetch, reading.same_as).first->second;
@@ -211,6 +214,19 @@ void Snapshotter::begin(Batch& batch, std::uint32_t index) {
     }
     readings_.push_back(reading);
   }
+}
+
+// The packet's bytes stand in the record. False if the guest did not put them there.
+bool Snapshotter::take_packet(Batch& batch, const Shot& shot, const Reading& reading) {
+  const Event& event = batch.events[shot.event];
+  const auto payload = batch.payload(event);
+  const Feed& feed = *std::ranges::find(event.site->feeds, shot.rule, &Feed::rule);
+  const std::size_t from = event.site->arguments_size + sizeof(std::uint64_t) + feed.inline_offset;
+  if ((event.flags & VMITAP_RECORD_INLINE) == 0 || payload.size() < from + reading.fetch->size ||
+      (load_u64(payload, event.site->arguments_size) >> feed.inline_first & 1) == 0)
+    return false;
+  std::memcpy(batch.values.data() + reading.into, payload.data() + from, reading.fetch->size);
+  return true;
 }
 
 // The next pointer on the way: an argument's value, or one that was read.

@@ -59,6 +59,7 @@ class Snapshotter {
   void fall_back(Batch& batch, std::uint32_t guest, Facts::Fallback why);
   void take_inline(Batch& batch);
   void begin(Batch& batch, std::uint32_t shot);
+  static bool take_packet(Batch& batch, const Shot& shot, const Reading& reading);
   static void follow(Reading& reading, std::uint64_t pointer);
   bool ask(Batch& batch);
   bool answer();

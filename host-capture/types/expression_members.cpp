@@ -27,7 +27,7 @@ class Search {
     if (qualifier_.empty() || is_qualified) look_at(type, offset);
     if (found.size() != before) return;
     for (const Member& member : type.members) {
-      if (!member.is_base || !spend()) continue;
+      if (!is_base(type, member) || !spend()) continue;
       const TypeId base = catalog_.strip(member.type);
       if (member.is_virtual_base) {
         Search below{*this};
@@ -58,6 +58,16 @@ class Search {
         look_at(catalog_[inner], offset + member.offset);
       }
     }
+  }
+
+  // C derives a struct from another by having it as its first member: a struct tcp_sock is an
+  // inet_connection_sock, which is an inet_sock, which is a sock.
+  bool is_base(const Type& type, const Member& member) const {
+    if (member.is_base) return true;
+    return type.record == RecordKind::struct_ && &member == &type.members.front() && member.offset == 0 &&
+           member.bit_size == 0 && !member.name.empty() &&
+           catalog_[catalog_.strip(member.type)].kind == Kind::record &&
+           catalog_[catalog_.strip(member.type)].record == RecordKind::struct_;
   }
 
   // "Base" and "ns::Base" for ns::Base.

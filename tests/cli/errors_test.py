@@ -124,6 +124,15 @@ class Errors(Case):
         guest = self.guest()
         self.fails(vmitap("capture", guest.name, str(guest.pid), "--on", "tick", cwd=self.folder), 1, "named twice")
 
+    def test_filters(self):
+        guest = self.guest()
+        self.fails(self.capture(guest, "--on", "tick", "--filter", "tcp prot 80"), 2, "not a packet filter", "syntax error", "pcap-filter(7)")
+        self.fails(self.capture(guest, "--on", "tick", "--filter", "tcp port 80"), 1, "fires for no packet")
+        self.fails(self.capture(guest, "--on", "tick", "--snap", "96"), 1, "fires for no packet")
+        self.fails(self.capture(guest, "--read", "stats", "--filter", "tcp"), 2, "it needs --on TRIGGER")
+        self.fails(self.capture(guest, "--on", "tick", "--snap", "0"), 2, "--snap")
+        self.nothing_written()
+
     def test_a_rule_file_is_told_with_line_and_column(self):
         file = self.folder / "rules.toml"
         file.write_text('[[rule]]\non = "tick"\nmoed = "sync"\n')

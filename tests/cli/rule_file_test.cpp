@@ -31,6 +31,8 @@ name = "segments"
 on = "tcp_segment"
 mode = "inline"
 sample = 3
+filter = "tcp port 80"
+snap = 96
 read = ["pcb->state", "table[0:4]"]
 [[rule]]
 every = "250ms"
@@ -46,6 +48,9 @@ read = "a, (struct p *)q , f[1]"
   EXPECT_EQ(file->rules[0].on, "tcp_segment");
   EXPECT_EQ(file->rules[0].mode, INLINE);
   EXPECT_EQ(file->rules[0].sample, 3u);
+  EXPECT_EQ(file->rules[0].filter.text, "tcp port 80");
+  EXPECT_FALSE(file->rules[0].filter.steps.empty());
+  EXPECT_EQ(file->rules[0].snap, 96u);
   EXPECT_EQ(file->rules[0].read, (Strings{"pcb->state", "table[0:4]"}));
   EXPECT_EQ(file->rules[1].every, milliseconds(250));
   EXPECT_EQ(file->rules[1].mode, std::nullopt);
@@ -61,7 +66,8 @@ TEST(RuleFile, NamesTheNearestKey) {
   expect_error("[[rule]]\non = \"t\"\nmdoe = \"sync\"\n", "r.toml:3:1", "did you mean \"mode\"?");
   expect_error("pause_bugdet = \"5%\"\n[[rule]]\non=\"t\"\n", "r.toml:1:1", "did you mean \"pause_budget\"?");
   expect_error("[[rules]]\non = \"t\"\n", "r.toml:1:3", "did you mean \"rule\"?");
-  expect_error("[[rule]]\nzzz = 1\n", "r.toml:2:1", "known are name, on, every, read, mode, sample");
+  expect_error("[[rule]]\nzzz = 1\n", "r.toml:2:1",
+               "known are name, on, every, read, mode, sample, filter, snap");
 }
 
 TEST(RuleFile, TellsWhereAValueIsWrong) {
@@ -75,6 +81,8 @@ TEST(RuleFile, TellsWhereAValueIsWrong) {
   expect_error("[[rule]]\nread = 3\n", "r.toml:2:8", "a list of strings");
   expect_error("[[rule]]\non = \"\"\n", "r.toml:2:6", "empty");
   expect_error("[[rule]]\non = \"t\"\nsample = 0\n", "r.toml:3:10", "at least 1");
+  expect_error("[[rule]]\non = \"t\"\nfilter = \"tcp prot 80\"\n", "r.toml:3:10", "syntax error");
+  expect_error("[[rule]]\non = \"t\"\nsnap = 0\n", "r.toml:3:8", "number of bytes");
   expect_error("[[rule]]\non = \"t\"\nsample = 4294967296\n", "r.toml:3:10", "at least 1");
   expect_error("pause_budget = \"120%\"\n[[rule]]\non = \"t\"\n", "r.toml:1:16", "0% to 100%");
   expect_error("pause_budget = -0.5\n[[rule]]\non = \"t\"\n", "r.toml:1:16", "0% to 100%");

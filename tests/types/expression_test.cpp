@@ -69,6 +69,10 @@ class Expression : public testing::Test {
     add_mark("hidden", int_, 0xc000);
     add_mark("other_", other, 0xd000);
     add_mark("stats.dropped", int_, 0xe000);
+    // C's way to derive: struct tcp_sock { struct inet_sock inet; … }, struct inet_sock { struct sock sk; … }
+    const TypeId sock = types_.record("sock", {{"family", int_}, {"port", int_}});
+    const TypeId inet = types_.record("inet_sock", {{"sk", sock}, {"port", int_}});
+    add_mark("socket", types_.record("tcp_sock", {{"inet", inet}, {"cwnd", int_}, {"later", inet}}), 0xf000);
 
     site_.arguments = {{"seg", pcb_pointer_, 0}, {"seg->len", u16, 8},  {"*count", u64_, 16},
                        {"a + b", int_, 24},      {"hidden", char_, 28}, {"len(x)->y", pcb_pointer_, 32}};
@@ -262,6 +266,14 @@ TEST_F(Expression, FindsMembersOfBasesAndSaysWhenThereAreTwo) {
   EXPECT_EQ(at("derived.ns::Right::both"), "address:0x10700c size 4 int");
   EXPECT_EQ(at("derived.Derived::d"), "address:0x107018 size 4 int");
   EXPECT_EQ(error("derived.f"), "unsupported f, a member of a virtual base");
+}
+
+TEST_F(Expression, FindsMembersOfWhatAStructBeginsWith) {
+  EXPECT_EQ(at("socket.cwnd"), "address:0x10f010 size 4 int");
+  EXPECT_EQ(at("socket.family"), "address:0x10f000 size 4 int");
+  EXPECT_EQ(at("socket.port"), "address:0x10f008 size 4 int") << "the nearer one hides the other";
+  EXPECT_EQ(at("socket.inet.sk.port"), "address:0x10f004 size 4 int");
+  EXPECT_EQ(error("socket.famly"), "unknown famly, near family");
 }
 
 TEST_F(Expression, TakesReferencesForWhatTheyReferTo) {
