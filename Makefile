@@ -24,7 +24,7 @@ test-quick: packages-test ## the release preset's tests alone
 	cmake --build build -j $(JOBS)
 	ctest --preset release -LE long -j $(JOBS)
 
-test-xen: packages-test ## scenarios on real Xen, real dom0 and real guests under QEMU (12 minutes)
+test-xen: packages-test ## scenarios on real Xen, real dom0 and real guests under QEMU (13 minutes)
 	cmake --preset release -DVMITAP_BUILD_TESTS=ON
 	cmake --build build -j $(JOBS) --target vmitap vmitap_xen xen_scenarios
 	tests/xen/run.sh build

@@ -121,6 +121,13 @@ pack() { # ROOT FILE
 	(cd "$1" && find . -print0 | cpio --null -o -H newc -R 0:0 --quiet) >"$2"
 }
 
+# busybox's know neither netem nor gso_max_segs.
+network_tools() { # ROOT
+	rm "$1"/bin/{ip,tc}
+	copy_with_libraries "$1" "$cache/root/bin/ip" /bin
+	copy_with_libraries "$1" "$cache/root/sbin/tc" /bin
+}
+
 dom0_image() { # ROOT
 	local file library
 	skeleton "$1"
@@ -130,8 +137,8 @@ dom0_image() { # ROOT
 	for file in "$cache"/root/usr/bin/xenstore{,-exists,-list,-ls,-read,-rm,-watch,-write}; do
 		copy_with_libraries "$1" "$file" /usr/bin
 	done
-	rm "$1"/bin/{ip,modprobe,insmod,lsmod,rmmod,depmod,modinfo}
-	copy_with_libraries "$1" "$cache/root/bin/ip" /bin
+	rm "$1"/bin/{modprobe,insmod,lsmod,rmmod,depmod,modinfo}
+	network_tools "$1"
 	copy_with_libraries "$1" "$cache/root/bin/kmod" /bin
 	for file in modprobe insmod lsmod rmmod depmod modinfo; do ln -s kmod "$1/bin/$file"; done
 	# Loaded by name at run time: ldd does not tell them.
@@ -150,7 +157,8 @@ dom0_image() { # ROOT
 
 domu_image() { # ROOT
 	skeleton "$1"
-	copy_modules "$1" xen-netfront
+	network_tools "$1"
+	copy_modules "$1" xen-netfront sch_netem
 	install -m 755 "$here/domu-init" "$1/init"
 }
 

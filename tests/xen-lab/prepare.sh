@@ -26,6 +26,7 @@ module() { # SOURCE-DIRECTORY [make's arguments]
 mkdir -p "$out/root/debug" "$out/modules"
 headers=$("$here/lab" headers)
 module "$tree/guest-trigger/kernel"
+module "$tree/netfront-hook" VMITAP_SYMVERS="$out/kbuild/kernel/Module.symvers"
 module "$tree/examples/kernel-module" VMITAP_SYMVERS="$out/kbuild/kernel/Module.symvers"
 for source in "$tree"/tests/xen/modules/*/; do
 	[ ! -d "$source" ] || module "${source%/}" VMITAP_SYMVERS="$out/kbuild/kernel/Module.symvers"

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "devices.h"
+
+#include <linux/device.h>
+#include <linux/rculist.h>
+#include <linux/string.h>
+
+const struct net_device_ops *devices_netfront;
+
+/* xen-netfront's xenbus driver is called "vif". */
+static bool is_vif(const struct net_device *device)
+{
+	const struct device *parent = device->dev.parent;
+
+	return parent && parent->driver && parent->bus && !strcmp(parent->bus->name, "xen") &&
+	       !strcmp(parent->driver->name, "vif");
+}
+
+/* Each of a device's instances serves a queue; the one of queue 0 was added first and stands last. */
+u16 device_queue_of_napi(const struct net_device *device, unsigned int napi_id)
+{
+	const struct napi_struct *napi;
+	u16 queue = 0;
+	bool found = false;
+
+	list_for_each_entry_rcu(napi, &device->napi_list, dev_list) {
+		if (found)
+			queue++;
+		else
+			found = napi->napi_id == napi_id;
+	}
+	return queue;
+}
+
+/* Also of those that are there already: the notifier chain tells them anew to each who joins. */
+static int seen(struct notifier_block *block, unsigned long event, void *data)
+{
+	const struct net_device *device = netdev_notifier_info_to_dev(data);
+
+	if (event == NETDEV_REGISTER && is_vif(device))
+		WRITE_ONCE(devices_netfront, device->netdev_ops);
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block notice = { .notifier_call = seen };
+
+int devices_start(void)
+{
+	return register_netdevice_notifier(&notice);
+}
+
+void devices_stop(void)
+{
+	unregister_netdevice_notifier(&notice);
+}

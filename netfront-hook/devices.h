@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Which network devices are xen-netfront's: they come, go and are renamed as they like. */
+#ifndef NETFRONT_HOOK_DEVICES_H
+#define NETFRONT_HOOK_DEVICES_H
+
+#include <linux/netdevice.h>
+
+/* The operations of xen-netfront's devices; NULL as long as none was seen. */
+extern const struct net_device_ops *devices_netfront;
+
+static inline bool device_is_netfront(const struct net_device *device)
+{
+	/* With seen() in devices.c: a constant that is set once. */
+	return device && device->netdev_ops == READ_ONCE(devices_netfront);
+}
+
+/* The queue that this NAPI instance of the device serves. Under RCU. */
+u16 device_queue_of_napi(const struct net_device *device, unsigned int napi_id);
+
+/* Follows devices. 0 or a negative errno. */
+int devices_start(void);
+void devices_stop(void);
+
+#endif /* NETFRONT_HOOK_DEVICES_H */

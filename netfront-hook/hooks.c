@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "hooks.h"
+
+#include <linux/if_arp.h>
+#include <linux/netdevice.h>
+#include <linux/skbuff.h>
+#include <linux/string.h>
+#include <linux/tcp.h>
+#include <linux/tracepoint.h>
+#include <net/sock.h>
+#include <trace/events/net.h>
+#include <trace/events/tcp.h>
+#include <vmitap/packet_trigger.h>
+
+#include "devices.h"
+#include "packet.h"
+#include "socket.h"
+
+static void received(void *context, const struct sk_buff *skb)
+{
+	const struct net_device *device = skb->dev;
+	struct tcp_sock *sk = NULL;
+	struct packet packet;
+
+	if (!device_is_netfront(device))
+		return;
+	VMITAP_PACKET_TRIGGER((struct sk_buff *)skb,
+			      (packet = packet_describe(skb, device, PACKET_RECEIVED,
+							device_queue_of_napi(device, skb->napi_id)),
+			       sk = socket_receiving(&packet, device)),
+			      packet.rx, packet, sk);
+	socket_put(sk);
+}
+
+static void sent(void *context, const struct sk_buff *skb, const struct net_device *device)
+{
+	struct tcp_sock *sk;
+	struct packet packet;
+
+	if (!device_is_netfront(device))
+		return;
+	VMITAP_PACKET_TRIGGER((struct sk_buff *)skb,
+			      (packet = packet_describe(skb, device, PACKET_SENT, skb_get_queue_mapping(skb)),
+			       sk = socket_sending(skb)),
+			      packet.tx, packet, sk);
+}
+
+/* TCP has taken the device out of the packet, but not its number. */
+static const struct net_device *device_of(const struct sock *sk, const struct sk_buff *skb)
+{
+	const struct net_device *device = dev_get_by_index_rcu(sock_net(sk), skb->skb_iif);
+
+	return device && device->type == ARPHRD_ETHER ? device : NULL;
+}
+
+static void segment(void *context, struct sock *socket, struct sk_buff *skb)
+{
+	const struct net_device *device = device_of(socket, skb);
+	struct tcp_sock *sk = tcp_sk(socket);
+	struct packet packet;
+
+	if (!device || !skb_mac_header_was_set(skb))
+		return;
+	VMITAP_PACKET_TRIGGER(skb, packet = packet_describe(skb, device, PACKET_RECEIVED, 0), tcp.segment, packet, sk);
+}
+
+static void retransmitted(void *context, const struct sock *socket, const struct sk_buff *skb)
+{
+	const struct tcp_sock *sk = tcp_sk(socket);
+	const struct packet packet = packet_describe_segment(skb, socket);
+
+	VMITAP_TRIGGER(tcp.retransmit, packet, sk);
+}
+
+struct hook {
+	const char *tracepoint;
+	void *probe;
+	struct tracepoint *found;
+};
+
+static struct hook hooks[] = {
+	{ "napi_gro_receive_entry", received },
+	{ "net_dev_start_xmit", sent },
+	{ "tcp_probe", segment },
+	{ "tcp_retransmit_skb", retransmitted },
+};
+
+static void __maybe_unused check_prototypes(void)
+{
+	check_trace_callback_type_napi_gro_receive_entry(received);
+	check_trace_callback_type_net_dev_start_xmit(sent);
+	check_trace_callback_type_tcp_probe(segment);
+	check_trace_callback_type_tcp_retransmit_skb(retransmitted);
+}
+
+static void find(struct tracepoint *tracepoint, void *context)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(hooks); i++)
+		if (!strcmp(tracepoint->name, hooks[i].tracepoint))
+			hooks[i].found = tracepoint;
+}
+
+int hooks_attach(void)
+{
+	size_t i;
+	int error = 0;
+
+	/* They are not exported, but can be asked for. */
+	for_each_kernel_tracepoint(find, NULL);
+	for (i = 0; i < ARRAY_SIZE(hooks) && !error; i++) {
+		error = hooks[i].found ? tracepoint_probe_register(hooks[i].found, hooks[i].probe, NULL) : -ENOENT;
+		if (error) {
+			pr_err("netfront_hook: cannot attach to tracepoint %s: %d\n", hooks[i].tracepoint, error);
+			hooks[i].found = NULL;
+		}
+	}
+	if (error)
+		hooks_detach();
+	return error;
+}
+
+void hooks_detach(void)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(hooks); i++)
+		if (hooks[i].found)
+			tracepoint_probe_unregister(hooks[i].found, hooks[i].probe, NULL);
+	tracepoint_synchronize_unregister();
+}

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: MIT
+# TCP's own variables at each segment that the guest receives: in SYNC mode every record equals the line that the guest
+# kernel's own trace event tcp:tcp_probe printed for that segment; in PAUSED mode the share that does is reported.
+# timeout: 400
+tracing=/sys/kernel/tracing
+
+# Line by line what tcp_probe prints. It shows the threshold as tcp_current_ssthresh() sees it.
+as_traced() { # FILE
+	vmitap decode "$1" --format csv --fields \
+		'time_ns,sk->snd_nxt,sk->snd_una,sk->snd_cwnd,sk->snd_ssthresh,sk->srtt_us,sk->rcv_wnd,sk->snd_wnd,sk->icsk_ca_state' |
+		tr -d '"' | sed 1d | sort -n | awk -F, '{
+			threshold = $5; least = int($4 / 2) + int($4 / 4)
+			if ($9 != 2 && $9 != 3 && threshold < least) threshold = least # neither CWR nor Recovery
+			print $2, $3, $4, threshold, int($6 / 8), $7, $8 }'
+}
+# Of the trace's lines those of the transfer.
+traced() {
+	guest "$name" "grep 'dest=\[*[0-9a-f.:]*\]*:5001 ' $tracing/trace" | awk '{
+		for (i = 1; i <= NF; i++) { at = index($i, "="); value[substr($i, 1, at - 1)] = substr($i, at + 1) }
+		print value["snd_nxt"], value["snd_una"], value["snd_cwnd"], value["ssthresh"], value["srtt"], value["rcv_wnd"], value["snd_wnd"] }'
+}
+decimal() { # of two hexadecimal columns
+	while read -r next una rest; do echo "$((next)) $((una)) $rest"; done
+}
+
+for name in $EACH_KIND; do
+	gateway=$(address "$name" | sed 's/2$/1/')
+	load "$name" vmitap slots=8192
+	load "$name" netfront_hook
+	check "loss" guest "$name" 'modprobe sch_netem; /bin/tc qdisc add dev eth0 root netem loss 1% limit 10000; /bin/ip link set eth0 gso_max_segs 1'
+	modes='sync' segments=800 # emulated, a PVH guest takes long
+	if echo "$PV_GUESTS" | grep -qx "$name"; then
+		modes='sync paused' segments=${VMITAP_XEN_SEGMENTS:-5000}
+	fi
+	for mode in $modes; do
+		[ $mode = sync ] || segments=800
+		file=/out/tcp-$name-$mode.mcap
+		check "tracing" guest "$name" "echo 0 >$tracing/tracing_on; echo 16384 >$tracing/buffer_size_kb; echo >$tracing/trace
+			echo 1 >$tracing/events/tcp/tcp_probe/enable; echo 1 >$tracing/tracing_on"
+		nc -l -p 5001 -e sh -c 'cat >/dev/null' &
+		listener=$!
+		vmitap capture "xen:$name" --debug-dir /root/debug --on tcp.segment --mode $mode --filter 'tcp src port 5001' \
+			--sync-timeout 1s --pause-budget 50% --read 'sk->snd_nxt,sk->snd_una,sk->snd_cwnd,sk->snd_ssthresh' \
+			--read 'sk->srtt_us,sk->rcv_wnd,sk->snd_wnd,sk->icsk_ca_state' -o "$file" >$scratch/capture 2>&1 &
+		capture=$!
+		eventually "$name is captured" 20 sh -c "vmitap list --json | grep -q '\"capturing\": *true'"
+		check "the transfer" guest "$name" "dd if=/dev/zero bs=64k count=$((segments / 17)) 2>/dev/null | nc $gateway 5001"
+		sleep 1
+		check "no more tracing" guest "$name" "echo 0 >$tracing/tracing_on; echo 0 >$tracing/events/tcp/tcp_probe/enable"
+		kill -INT $capture
+		wait $capture || { cat $scratch/capture; fail "capturing $name in mode $mode"; }
+		cat $scratch/capture
+		wait $listener
+		expect "nothing is lost" 'lost +nothing' vmitap info "$file"
+		traced | decimal >$scratch/traced
+		as_traced "$file" >$scratch/captured
+		wc -l $scratch/traced $scratch/captured
+		[ "$mode" = paused ] || {
+			check "what was captured is what tcp_probe printed" cmp $scratch/traced $scratch/captured
+			[ "$(wc -l <$scratch/captured)" -ge $segments ] || fail "too few segments"
+		}
+		diff $scratch/traced $scratch/captured | grep -c '^<' | sed "s/^/$mode: lines that differ: /"
+	done
+	check "the hook goes" guest "$name" 'rmmod netfront_hook && rmmod vmitap; /bin/tc qdisc del dev eth0 root'
+done
