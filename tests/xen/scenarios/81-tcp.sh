@@ -35,7 +35,7 @@ for name in $EACH_KIND; do
 	for mode in $modes; do
 		[ $mode = sync ] || segments=800
 		file=/out/tcp-$name-$mode.mcap
-		check "tracing" guest "$name" "echo 0 >$tracing/tracing_on; echo 16384 >$tracing/buffer_size_kb; echo >$tracing/trace
+		check "tracing" guest "$name" "echo 0 >$tracing/tracing_on; echo 2048 >$tracing/buffer_size_kb; echo >$tracing/trace
 			echo 1 >$tracing/events/tcp/tcp_probe/enable; echo 1 >$tracing/tracing_on"
 		nc -l -p 5001 -e sh -c 'cat >/dev/null' &
 		listener=$!
@@ -46,6 +46,7 @@ for name in $EACH_KIND; do
 		eventually "$name is captured" 20 sh -c "vmitap list --json | grep -q '\"capturing\": *true'"
 		check "the transfer" guest "$name" "dd if=/dev/zero bs=64k count=$((segments / 17)) 2>/dev/null | nc $gateway 5001"
 		sleep 1
+		expect "no trace line is overwritten" '^0$' guest "$name" "awk '/^overrun:/ { n += \$2 } END { print n }' $tracing/per_cpu/cpu*/stats"
 		check "no more tracing" guest "$name" "echo 0 >$tracing/tracing_on; echo 0 >$tracing/events/tcp/tcp_probe/enable"
 		kill -INT $capture
 		wait $capture || { cat $scratch/capture; fail "capturing $name in mode $mode"; }
