@@ -43,6 +43,7 @@ run release
 stage "xen: scenarios on real Xen, real dom0 and real guests, under QEMU"
 cmake --build build -j "$jobs" --target xen_scenarios -- --quiet
 tests/xen/run.sh build
+tests/xen/export_test.py build
 stage "xen: the shell of make lab"
 tests/xen-lab/shell_test.py build
 

@@ -21,6 +21,7 @@ void add_capture(CLI::App& app, Exit& exit);
 void add_trigger(CLI::App& app, Exit& exit);
 void add_info(CLI::App& app, Exit& exit);
 void add_decode(CLI::App& app, Exit& exit);
+void add_export(CLI::App& app, Exit& exit);
 void add_plot(CLI::App& app, Exit& exit);
 void add_types(CLI::App& app, Exit& exit);
 void add_doctor(CLI::App& app, Exit& exit);

@@ -58,8 +58,8 @@ int run(int argc, char** argv) {
   app.set_version_flag("--version", "vmitap " VMITAP_VERSION);
   app.footer(kFooter);
   app.formatter(std::make_shared<HelpFormatter>());
-  for (const auto add :
-       {add_list, add_capture, add_trigger, add_info, add_decode, add_plot, add_types, add_doctor}) {
+  for (const auto add : {add_list, add_capture, add_trigger, add_info, add_decode, add_export, add_plot,
+                         add_types, add_doctor}) {
     add(app, exit);
   }
   for (CLI::App* command : app.get_subcommands({})) command->group("Commands");

@@ -3,7 +3,7 @@
 """The command teaches itself, and says what is wrong with a command line."""
 from harness import Case, main, vmitap
 
-commands = ["list", "capture", "trigger", "info", "decode", "plot", "types", "doctor"]
+commands = ["list", "capture", "trigger", "info", "decode", "export", "plot", "types", "doctor"]
 
 
 class Help(Case):

@@ -152,6 +152,13 @@ Channel stats(std::uint32_t id) {
   return copy;
 }
 
+Channel packets(std::uint32_t id) {
+  static const Channel made = compiled("packets", "vmitap.rule.packets.Packets");
+  Channel copy = made;
+  copy.set_id(id);
+  return copy;
+}
+
 std::string segment(std::uint64_t sequence) {
   return encode(segments(), fmt::format(R"(
     facts {{ trigger: "tcp_segment" sequence: {0} time_ns: {1} monotonic_ns: {0}5 thread: 4242 mode: PAUSED

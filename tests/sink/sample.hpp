@@ -44,6 +44,8 @@ Loss loss(std::uint64_t count);
 // Rule "segments", whose message has a field of every kind; rule "stats", which reads one struct.
 Channel segments(std::uint32_t id = 7);
 Channel stats(std::uint32_t id = 9);
+// A rule whose records are packets; not part of the sample.
+Channel packets(std::uint32_t id = 11);
 std::string segment(std::uint64_t sequence);  // a record of segments()
 std::string stat(std::uint64_t sequence);
 

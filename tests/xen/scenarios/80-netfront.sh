@@ -32,9 +32,11 @@ for name in $EACH_KIND; do
 	[[rule]]
 	on = "packet.rx"
 	mode = "inline"
+	snap = 96
 	[[rule]]
 	on = "packet.tx"
 	mode = "inline"
+	snap = 96
 	END
 	file=/out/packets-$name.mcap
 	nc -l -p 5001 -e sh -c 'cat >/tmp/received' &

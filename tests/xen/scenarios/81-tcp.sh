@@ -39,7 +39,7 @@ for name in $EACH_KIND; do
 			echo 1 >$tracing/events/tcp/tcp_probe/enable; echo 1 >$tracing/tracing_on"
 		nc -l -p 5001 -e sh -c 'cat >/dev/null' &
 		listener=$!
-		vmitap capture "xen:$name" --debug-dir /root/debug --on tcp.segment --mode $mode --filter 'tcp src port 5001' \
+		vmitap capture "xen:$name" --debug-dir /root/debug --on tcp.segment --mode $mode --filter 'tcp src port 5001' --snap 80 \
 			--sync-timeout 1s --pause-budget 50% --read 'sk->snd_nxt,sk->snd_una,sk->snd_cwnd,sk->snd_ssthresh' \
 			--read 'sk->srtt_us,sk->rcv_wnd,sk->snd_wnd,sk->icsk_ca_state' -o "$file" >$scratch/capture 2>&1 &
 		capture=$!

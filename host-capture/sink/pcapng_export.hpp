@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+// A capture of packets as pcapng, which Wireshark and tshark open: each packet's bytes as far as they were
+// captured, and what was read at it as its comment. An interface for each device and direction; a guest's
+// addresses resolve to its name.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/result.hpp"
+#include "sink/reader.hpp"
+
+namespace vmitap::sink {
+
+struct PcapngOutcome {
+  ReadOutcome read;
+  std::uint64_t packets = 0;
+  std::uint64_t others = 0;  // records without a packet's bytes: they are not in the file
+  std::uint64_t lost = 0;    // by the capture, as its losses say
+};
+
+// No file is made if there are no packets. They are those of records with an argument "packet", as
+// netfront_hook gives it, and a value "bytes", which
+// `--snap` adds; of this rule only if it is not empty. Errc::unknown_name for a rule that the capture does
+// not have; Errc::bad_file; what OutputStream says.
+Result<PcapngOutcome> write_pcapng(const std::string& path, const std::string& rule,
+                                   const std::string& output);
+
+}  // namespace vmitap::sink

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: MIT
+// The oracle is tshark, which has never heard of vmitap.
+#include "sink/pcapng_export.hpp"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cstdio>
+#include <filesystem>
+#include <string>
+
+#include "sample.hpp"
+#include "sink/open_sink.hpp"
+
+namespace vmitap::sink {
+namespace {
+
+using test::Folder;
+
+// A TCP segment from 10.77.1.2 port 43690 to 10.77.1.1 port 5001: the headers of Ethernet, IPv4 and TCP.
+constexpr const char* kSegment =
+    R"(\376\377\377\377\377\377\000\026>\000\000\001\010\000)"
+    R"(E\000\000(\000\001@\000@\006\000\000\nM\001\002\nM\001\001)"
+    R"(\252\252\023\211\000\000\003\350\000\000\007\320P\020\001\366\000\000\000\000)";
+
+class Pcapng : public testing::Test {
+ protected:
+  void add(const Channel& channel, const std::vector<std::string>& records) {
+    ASSERT_TRUE(sink_->channel(channel));
+    std::uint64_t time = test::kStart;
+    for (const std::string& record : records)
+      ASSERT_TRUE(sink_->record(static_cast<pipeline::ChannelId>(channel.id()), time++,
+                                std::as_bytes(std::span(record))));
+  }
+  void finish() { ASSERT_TRUE(sink_->flush()); }
+
+  static std::string packet(const std::string& direction, unsigned length, const std::string& more,
+                            const std::string& facts = "mode: SYNC") {
+    return test::encode(test::packets(), fmt::format(R"(facts {{ trigger: "packet" {} }}
+          args {{ packet {{ direction: {} length: {} queue: 1 ip_version: 4 device: "eth0"
+                            source: "\nM\001\002\000\000\000\000\000\000\000\000\000\000\000\000" }} }}
+          values {{ {} }})",
+                                                     facts, direction, length, more));
+  }
+
+  // What tshark prints of these fields, a line each packet.
+  std::string tshark(const std::string& fields) const {
+    std::string text;
+    const std::string command =
+        fmt::format("tshark -r {} -T fields -E separator='|' {} 2>/dev/null", output_, fields);
+    FILE* const pipe = ::popen(command.c_str(), "r");
+    if (pipe == nullptr) return text;
+    std::array<char, 4096> piece{};
+    while (std::fgets(piece.data(), piece.size(), pipe) != nullptr) text += piece.data();
+    EXPECT_EQ(::pclose(pipe), 0) << command;
+    return text;
+  }
+
+  Folder folder_;
+  std::string path_ = folder_.file("capture");
+  std::string output_ = folder_.file("capture.pcapng");
+  std::unique_ptr<pipeline::Sink> sink_ = std::move(*open_sink(path_, Format::mcap));
+};
+
+TEST_F(Pcapng, ShowsPacketsToTshark) {
+  ASSERT_TRUE(sink_->session(test::session()));
+  const std::string bytes = fmt::format("bytes: \"{}\"", kSegment);
+  add(test::packets(), {packet("PACKET_SENT", 54, bytes), packet("PACKET_RECEIVED", 1514, bytes)});
+  finish();
+  const auto outcome = write_pcapng(path_, "", output_);
+  ASSERT_TRUE(outcome);
+  EXPECT_EQ(outcome->packets, 2u);
+  EXPECT_EQ(outcome->others, 0u);
+  EXPECT_EQ(tshark("-e frame.time_epoch -e frame.interface_name -e frame.len -e frame.cap_len -e ip.src "
+                   "-e tcp.srcport -e tcp.dstport -e tcp.seq_raw -e tcp.ack_raw"),
+            "1795414321.503921884|eth0|54|54|10.77.1.2|43690|5001|1000|2000\n"
+            "1795414321.503921885|eth0|1514|54|10.77.1.2|43690|5001|1000|2000\n");
+  EXPECT_EQ(tshark("-e frame.interface_id -e frame.interface_description -e frame.packet_flags_direction"),
+            "0|sent by local:router|0x00000002\n1|received by local:router|0x00000001\n");
+}
+
+TEST_F(Pcapng, ShowsWhatWasReadAsComments) {
+  const std::string bytes = fmt::format("bytes: \"{}\"", kSegment);
+  add(test::packets(),
+      {packet("PACKET_SENT", 54, "cwnd: 10 name: \"a\\nb\" " + bytes),
+       packet("PACKET_SENT", 54, "cwnd: 11 " + bytes, "mode: PAUSED skid_ns: 1500000 lost_before: 3")});
+  finish();
+  ASSERT_TRUE(write_pcapng(path_, "", output_));
+  const std::string shown = tshark("-e frame.comment");
+  EXPECT_NE(shown.find("sk->snd_cwnd: 10"), std::string::npos) << shown;
+  EXPECT_NE(shown.find("SYNC"), std::string::npos) << shown;
+  EXPECT_NE(shown.find("PAUSED, 1.500 ms after the packet"), std::string::npos) << shown;
+  EXPECT_NE(tshark("-e frame.drop_count").find('3'), std::string::npos);
+}
+
+TEST_F(Pcapng, NamesTheGuestsAddress) {
+  ASSERT_TRUE(sink_->session(test::session()));
+  add(test::packets(), {packet("PACKET_SENT", 54, fmt::format("bytes: \"{}\"", kSegment))});
+  finish();
+  ASSERT_TRUE(write_pcapng(path_, "", output_));
+  EXPECT_EQ(tshark("-Nn -e ip.src_host"), "router\n");
+}
+
+TEST_F(Pcapng, CutsBytesBehindThePacketsEndAndLeavesOutWhatHasNone) {
+  const std::string bytes = fmt::format("bytes: \"{}\\000\\000\\000\"", kSegment);
+  add(test::packets(), {packet("PACKET_RECEIVED", 54, bytes), packet("PACKET_RECEIVED", 54, "cwnd: 1"),
+                        packet("PACKET_RECEIVED", 54, "bytes: \"\"")});
+  add(test::segments(), {test::segment(1)});
+  finish();
+  const auto outcome = write_pcapng(path_, "", output_);
+  ASSERT_TRUE(outcome);
+  EXPECT_EQ(outcome->packets, 1u);
+  EXPECT_EQ(outcome->others, 3u);
+  EXPECT_EQ(tshark("-e frame.cap_len"), "54\n");
+}
+
+TEST_F(Pcapng, MakesNoFileWithoutPackets) {
+  add(test::segments(), {test::segment(1)});
+  finish();
+  const auto outcome = write_pcapng(path_, "", output_);
+  ASSERT_TRUE(outcome);
+  EXPECT_EQ(outcome->packets, 0u);
+  EXPECT_FALSE(std::filesystem::exists(output_));
+  const auto unknown = write_pcapng(path_, "packts", output_);
+  ASSERT_FALSE(unknown);
+  EXPECT_EQ(unknown.error().code, Errc::unknown_name);
+}
+
+TEST_F(Pcapng, SaysThatTheDiskIsFull) {
+  add(test::packets(), {packet("PACKET_SENT", 54, fmt::format("bytes: \"{}\"", kSegment))});
+  finish();
+  const auto outcome = write_pcapng(path_, "", "/dev/full");
+  ASSERT_FALSE(outcome);
+  EXPECT_EQ(outcome.error().code, Errc::io);
+  EXPECT_EQ(outcome.error().sys, ENOSPC);
+}
+
+}  // namespace
+}  // namespace vmitap::sink
