@@ -4,6 +4,7 @@
 #include <linux/device.h>
 #include <linux/rculist.h>
 #include <linux/string.h>
+#include <net/net_namespace.h>
 
 const struct net_device_ops *devices_netfront;
 
@@ -32,13 +33,32 @@ u16 device_queue_of_napi(const struct net_device *device, unsigned int napi_id)
 	return queue;
 }
 
-/* Also of those that are there already: the notifier chain tells them anew to each who joins. */
+static bool any_left(void)
+{
+	const struct net_device *device;
+	const struct net *net;
+	bool found = false;
+
+	rcu_read_lock();
+	for_each_net_rcu(net)
+		for_each_netdev_rcu(net, device)
+			found |= device_is_netfront(device);
+	rcu_read_unlock();
+	return found;
+}
+
+/*
+ * Also of those that are there already: the notifier chain tells them anew to each who joins. When the last has gone
+ * xen-netfront may be unloaded, and what stands at that address next is anybody's. That a device goes may be told twice.
+ */
 static int seen(struct notifier_block *block, unsigned long event, void *data)
 {
 	const struct net_device *device = netdev_notifier_info_to_dev(data);
 
 	if (event == NETDEV_REGISTER && is_vif(device))
 		WRITE_ONCE(devices_netfront, device->netdev_ops);
+	if (event == NETDEV_UNREGISTER && device_is_netfront(device) && !any_left())
+		WRITE_ONCE(devices_netfront, NULL);
 	return NOTIFY_DONE;
 }
 

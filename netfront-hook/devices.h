@@ -5,13 +5,13 @@
 
 #include <linux/netdevice.h>
 
-/* The operations of xen-netfront's devices; NULL as long as none was seen. */
+/* The operations of xen-netfront's devices; NULL as long as there is none. */
 extern const struct net_device_ops *devices_netfront;
 
 static inline bool device_is_netfront(const struct net_device *device)
 {
-	/* With seen() in devices.c: a constant that is set once. */
-	return device && device->netdev_ops == READ_ONCE(devices_netfront);
+	/* With seen() in devices.c: the address alone is looked at. A device that is only made up has no operations. */
+	return device && device->netdev_ops && device->netdev_ops == READ_ONCE(devices_netfront);
 }
 
 /* The queue that this NAPI instance of the device serves. Under RCU. */

@@ -20,48 +20,57 @@ static void received(void *context, const struct sk_buff *skb)
 {
 	const struct net_device *device = skb->dev;
 	struct tcp_sock *sk = NULL;
-	struct packet packet;
+	struct packet packet VMITAP_FILLED_LATER;
 
 	if (!device_is_netfront(device))
 		return;
 	VMITAP_PACKET_TRIGGER((struct sk_buff *)skb,
-			      (packet = packet_describe(skb, device, PACKET_RECEIVED,
-							device_queue_of_napi(device, skb->napi_id)),
+			      (packet_describe(&packet, skb, device, PACKET_RECEIVED,
+					       device_queue_of_napi(device, skb->napi_id)),
 			       sk = socket_receiving(&packet, device)),
-			      packet.rx, packet, sk);
+			      packet.rx, packet, sk,
+			      VMITAP_SAME(sk, inet_conn.icsk_inet.sk.__sk_common.skc_hash),
+			      VMITAP_ALIVE(sk, inet_conn.icsk_inet.sk.__sk_common.skc_refcnt));
 	socket_put(sk);
 }
 
 static void sent(void *context, const struct sk_buff *skb, const struct net_device *device)
 {
 	struct tcp_sock *sk;
-	struct packet packet;
+	struct packet packet VMITAP_FILLED_LATER;
 
 	if (!device_is_netfront(device))
 		return;
 	VMITAP_PACKET_TRIGGER((struct sk_buff *)skb,
-			      (packet = packet_describe(skb, device, PACKET_SENT, skb_get_queue_mapping(skb)),
+			      (packet_describe(&packet, skb, device, PACKET_SENT, skb_get_queue_mapping(skb)),
 			       sk = socket_sending(skb)),
-			      packet.tx, packet, sk);
+			      packet.tx, packet, sk,
+			      VMITAP_SAME(sk, inet_conn.icsk_inet.sk.__sk_common.skc_hash),
+			      VMITAP_ALIVE(sk, inet_conn.icsk_inet.sk.__sk_common.skc_refcnt));
 }
 
-/* TCP has taken the device out of the packet, but not its number. */
-static const struct net_device *device_of(const struct sock *sk, const struct sk_buff *skb)
+/*
+ * The packet, and where it came in, if frames have Ethernet headers there. TCP has taken the device out of it, but not
+ * the device's number.
+ */
+static struct sk_buff *with_ethernet(struct sk_buff *skb, const struct sock *sk, const struct net_device **device)
 {
-	const struct net_device *device = dev_get_by_index_rcu(sock_net(sk), skb->skb_iif);
-
-	return device && device->type == ARPHRD_ETHER ? device : NULL;
+	*device = dev_get_by_index_rcu(sock_net(sk), skb->skb_iif);
+	if (!*device || !skb_mac_header_was_set(skb))
+		return NULL;
+	return (*device)->type == ARPHRD_ETHER || (*device)->type == ARPHRD_LOOPBACK ? skb : NULL;
 }
 
 static void segment(void *context, struct sock *socket, struct sk_buff *skb)
 {
-	const struct net_device *device = device_of(socket, skb);
+	const struct net_device *device;
 	struct tcp_sock *sk = tcp_sk(socket);
-	struct packet packet;
+	struct packet packet VMITAP_FILLED_LATER;
 
-	if (!device || !skb_mac_header_was_set(skb))
-		return;
-	VMITAP_PACKET_TRIGGER(skb, packet = packet_describe(skb, device, PACKET_RECEIVED, 0), tcp.segment, packet, sk);
+	VMITAP_PACKET_TRIGGER(with_ethernet(skb, socket, &device),
+			      packet_describe(&packet, skb, device, PACKET_RECEIVED, 0), tcp.segment, packet, sk,
+			      VMITAP_SAME(sk, inet_conn.icsk_inet.sk.__sk_common.skc_hash),
+			      VMITAP_ALIVE(sk, inet_conn.icsk_inet.sk.__sk_common.skc_refcnt));
 }
 
 static void retransmitted(void *context, const struct sock *socket, const struct sk_buff *skb)
@@ -69,13 +78,15 @@ static void retransmitted(void *context, const struct sock *socket, const struct
 	const struct tcp_sock *sk = tcp_sk(socket);
 	const struct packet packet = packet_describe_segment(skb, socket);
 
-	VMITAP_TRIGGER(tcp.retransmit, packet, sk);
+	VMITAP_TRIGGER(tcp.retransmit, packet, sk, VMITAP_SAME(sk, inet_conn.icsk_inet.sk.__sk_common.skc_hash),
+		       VMITAP_ALIVE(sk, inet_conn.icsk_inet.sk.__sk_common.skc_refcnt));
 }
 
 struct hook {
 	const char *tracepoint;
 	void *probe;
 	struct tracepoint *found;
+	bool attached;
 };
 
 static struct hook hooks[] = {
@@ -111,10 +122,10 @@ int hooks_attach(void)
 	for_each_kernel_tracepoint(find, NULL);
 	for (i = 0; i < ARRAY_SIZE(hooks) && !error; i++) {
 		error = hooks[i].found ? tracepoint_probe_register(hooks[i].found, hooks[i].probe, NULL) : -ENOENT;
-		if (error) {
+		if (error)
 			pr_err("netfront_hook: cannot attach to tracepoint %s: %d\n", hooks[i].tracepoint, error);
-			hooks[i].found = NULL;
-		}
+		else
+			hooks[i].attached = true;
 	}
 	if (error)
 		hooks_detach();
@@ -126,7 +137,7 @@ void hooks_detach(void)
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(hooks); i++)
-		if (hooks[i].found)
+		if (hooks[i].attached)
 			tracepoint_probe_unregister(hooks[i].found, hooks[i].probe, NULL);
 	tracepoint_synchronize_unregister();
 }

@@ -1,210 +1,78 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "packet.h"
 
+#include <linux/build_bug.h>
+#include <linux/if.h>
 #include <linux/if_ether.h>
 #include <linux/if_vlan.h>
-#include <linux/ip.h>
-#include <linux/ipv6.h>
 #include <linux/netdevice.h>
 #include <linux/skbuff.h>
-#include <linux/tcp.h>
-#include <linux/udp.h>
 #include <net/inet_sock.h>
 #include <net/ipv6.h>
 #include <net/tcp.h>
+#include <vmitap/packet_headers.h>
+#include <vmitap/packet_trigger.h>
 
-#define VLAN_TAGS_MAX 2
+static_assert(VMITAP_PACKET_DEVICE_MAX == IFNAMSIZ);
 
-/* Reads headers one behind the other; offset counts from skb->data and may be negative. */
-struct cursor {
+/* Its headers stand in one piece as a rule, but need not; skb->data may stand behind its begin. */
+struct frame {
+	const u8 *linear;
+	u32 linear_size;
 	const struct sk_buff *skb;
-	int offset;
+	int begin;
+	u8 piece[VMITAP_FRAME_PIECE_MAX];
 };
 
-static bool take(struct cursor *at, void *header, int size)
+static noinline const u8 *collect(struct frame *frame, u32 offset, u32 size)
 {
-	const void *found;
+	const int at = frame->begin + (int)offset;
 
-	if (at->offset + size > (int)at->skb->len)
-		return false;
-	found = skb_header_pointer(at->skb, at->offset, size, header);
-	if (!found)
-		return false;
-	if (found != header)
-		memcpy(header, found, size);
-	at->offset += size;
-	return true;
+	if (at + (int)size > (int)frame->skb->len || skb_copy_bits(frame->skb, at, frame->piece, size))
+		return NULL;
+	return frame->piece;
 }
 
-/* The EtherType behind all tags. */
-static bool take_ethernet(struct cursor *at, struct packet *packet)
+static __always_inline const u8 *frame_bytes(void *context, u32 offset, u32 size)
 {
-	struct ethhdr ethernet;
-	struct vlan_hdr tag;
-	__be16 type;
-	int tags;
+	struct frame *frame = context;
 
-	if (!take(at, &ethernet, sizeof(ethernet)))
-		return false;
-	type = ethernet.h_proto;
-	if (skb_vlan_tag_present(at->skb))
-		packet->vlan = skb_vlan_tag_get(at->skb);
-	for (tags = 0; tags < VLAN_TAGS_MAX && eth_type_vlan(type); tags++) {
-		if (!take(at, &tag, sizeof(tag)))
-			return false;
-		if (!packet->vlan)
-			packet->vlan = ntohs(tag.h_vlan_TCI);
-		type = tag.h_vlan_encapsulated_proto;
-	}
-	packet->ether_type = ntohs(type);
-	return true;
-}
-
-/* How many bytes follow the network header, as that tells; a frame may be padded. */
-static bool take_ipv4(struct cursor *at, struct packet *packet, int *rest)
-{
-	const int begin = at->offset;
-	struct iphdr ip;
-	u16 fragment;
-
-	if (!take(at, &ip, sizeof(ip)) || ip.version != 4 || ip.ihl < 5)
-		return false;
-	packet->ip_version = 4;
-	packet->ip_protocol = ip.protocol;
-	packet->ttl = ip.ttl;
-	packet->tos = ip.tos;
-	memcpy(packet->source, &ip.saddr, sizeof(ip.saddr));
-	memcpy(packet->destination, &ip.daddr, sizeof(ip.daddr));
-	fragment = ntohs(ip.frag_off);
-	if (fragment & IP_OFFSET)
-		packet->fragment = PACKET_LATER_FRAGMENT;
-	else if (fragment & IP_MF)
-		packet->fragment = PACKET_FIRST_FRAGMENT;
-	at->offset = begin + ip.ihl * 4;
-	*rest = ntohs(ip.tot_len) - ip.ihl * 4;
-	return true;
-}
-
-static bool take_ipv6(struct cursor *at, struct packet *packet, int *rest)
-{
-	const int begin = at->offset;
-	struct ipv6hdr ip;
-	__be16 fragment = 0;
-	u8 protocol;
-	int upper;
-
-	if (!take(at, &ip, sizeof(ip)) || ip.version != 6)
-		return false;
-	packet->ip_version = 6;
-	packet->ttl = ip.hop_limit;
-	packet->tos = ipv6_get_dsfield(&ip);
-	memcpy(packet->source, &ip.saddr, sizeof(ip.saddr));
-	memcpy(packet->destination, &ip.daddr, sizeof(ip.daddr));
-	protocol = ip.nexthdr;
-	upper = ipv6_skip_exthdr(at->skb, at->offset, &protocol, &fragment);
-	packet->ip_protocol = protocol;
-	if (ntohs(fragment) & IP6_OFFSET)
-		packet->fragment = PACKET_LATER_FRAGMENT;
-	else if (ntohs(fragment) & IP6_MF)
-		packet->fragment = PACKET_FIRST_FRAGMENT;
-	if (upper < 0)
-		return false; /* cut short */
-	at->offset = upper;
-	*rest = begin + (int)sizeof(ip) + ntohs(ip.payload_len) - upper;
-	return true;
-}
-
-static void take_tcp(struct cursor *at, struct packet *packet, int rest)
-{
-	struct tcphdr tcp;
-
-	if (!take(at, &tcp, sizeof(tcp)))
-		return;
-	packet->source_port = ntohs(tcp.source);
-	packet->destination_port = ntohs(tcp.dest);
-	packet->tcp_sequence = ntohl(tcp.seq);
-	packet->tcp_acknowledged = ntohl(tcp.ack_seq);
-	packet->tcp_window = ntohs(tcp.window);
-	packet->tcp_flags = ntohl(tcp_flag_word(&tcp)) >> 16 & 0xfff;
-	packet->payload = max(rest - tcp.doff * 4, 0);
-}
-
-static void take_udp(struct cursor *at, struct packet *packet, int rest)
-{
-	struct udphdr udp;
-
-	if (!take(at, &udp, sizeof(udp)))
-		return;
-	packet->source_port = ntohs(udp.source);
-	packet->destination_port = ntohs(udp.dest);
-	packet->payload = max(rest - (int)sizeof(udp), 0);
-}
-
-/* Their headers begin with the two ports. */
-static void take_ports(struct cursor *at, struct packet *packet)
-{
-	__be16 ports[2];
-
-	if (!take(at, ports, sizeof(ports)))
-		return;
-	packet->source_port = ntohs(ports[0]);
-	packet->destination_port = ntohs(ports[1]);
-}
-
-static void take_transport(struct cursor *at, struct packet *packet, int rest)
-{
-	if (packet->fragment == PACKET_LATER_FRAGMENT)
-		return;
-	switch (packet->ip_protocol) {
-	case IPPROTO_TCP:
-		return take_tcp(at, packet, rest);
-	case IPPROTO_UDP:
-	case IPPROTO_UDPLITE:
-		return take_udp(at, packet, rest);
-	case IPPROTO_SCTP:
-	case IPPROTO_DCCP:
-		return take_ports(at, packet);
-	}
-}
-
-static void take_network(struct cursor *at, struct packet *packet)
-{
-	int rest = 0;
-
-	if (packet->ether_type == ETH_P_IP && take_ipv4(at, packet, &rest))
-		take_transport(at, packet, rest);
-	else if (packet->ether_type == ETH_P_IPV6 && take_ipv6(at, packet, &rest))
-		take_transport(at, packet, rest);
+	return likely(offset + size <= frame->linear_size) ? frame->linear + offset : collect(frame, offset, size);
 }
 
 static void name_device(struct packet *packet, const struct net_device *device)
 {
 	packet->interface = device->ifindex;
-	/* It may be renamed meanwhile: then this is a mixture, but ends. */
-	strscpy_pad(packet->device, device->name, sizeof(packet->device));
+	/* It may be renamed meanwhile: then this is a mixture, but ends. Two moves, where strscpy() looks at each byte. */
+	memcpy(packet->device, device->name, sizeof(packet->device));
+	packet->device[sizeof(packet->device) - 1] = '\0';
 }
 
-struct packet packet_describe(const struct sk_buff *skb, const struct net_device *device,
-			      enum packet_direction direction, u16 queue)
+void packet_describe(struct packet *packet, const struct sk_buff *skb, const struct net_device *device,
+		     enum packet_direction direction, u16 queue)
 {
 	const int begin = skb_mac_offset(skb);
-	struct cursor at = { .skb = skb, .offset = begin };
-	struct packet packet = {
-		.direction = direction,
-		.length = skb->len - begin,
-		.linear = skb_headlen(skb) - begin,
-		.queue = queue,
-		.gso_size = skb_shinfo(skb)->gso_size,
-		.gso_segments = skb_shinfo(skb)->gso_segs,
-		.checksum = skb->ip_summed,
-	};
+	struct frame frame VMITAP_FILLED_LATER;
 
+	frame.linear = skb->data + begin;
+	frame.linear_size = skb_headlen(skb) - begin;
+	frame.skb = skb;
+	frame.begin = begin;
+	*packet = (struct packet){ .direction = direction, .queue = queue };
+	packet->length = skb->len - begin;
+	packet->linear = skb_headlen(skb) - begin;
+	packet->gso_size = skb_shinfo(skb)->gso_size;
+	packet->gso_segments = skb_shinfo(skb)->gso_segs;
+	packet->checksum = skb->ip_summed;
 	if (skb->ip_summed == CHECKSUM_PARTIAL)
-		packet.checksum_start = skb_checksum_start_offset(skb) - begin;
-	name_device(&packet, device);
-	if (take_ethernet(&at, &packet))
-		take_network(&at, &packet);
-	return packet;
+		packet->checksum_start = skb_checksum_start_offset(skb) - begin;
+	if (skb_vlan_tag_present(skb))
+		packet->vlan = skb_vlan_tag_get(skb);
+	name_device(packet, device);
+	vmitap_read_headers(packet, skb_vlan_tag_present(skb), &frame, frame_bytes);
+	/* xen-netfront leaves it to the stack to count those of what it receives. */
+	if (packet->gso_size && !packet->gso_segments)
+		packet->gso_segments = DIV_ROUND_UP(packet->payload, packet->gso_size);
 }
 
 struct packet packet_describe_segment(const struct sk_buff *skb, const struct sock *sk)

@@ -8,10 +8,13 @@
 #include <net/inet_hashtables.h>
 #include <net/tcp.h>
 
-/* Requests and what is left of a connection in TIME_WAIT stand in the same tables, but are no TCP sockets. */
+/*
+ * Requests and what is left of a connection in TIME_WAIT stand in the same tables, but are no TCP sockets; nor is a raw
+ * one that sends TCP, as the kernel's own does for a RST: it ends before most of what a tcp_sock has.
+ */
 static struct tcp_sock *whole(struct sock *sk)
 {
-	if (!sk || !sk_fullsock(sk) || sk->sk_protocol != IPPROTO_TCP || sk->sk_state == TCP_LISTEN)
+	if (!sk || !sk_fullsock(sk) || !sk_is_tcp(sk) || sk->sk_state == TCP_LISTEN)
 		return NULL;
 	return tcp_sk(sk);
 }

@@ -99,6 +99,10 @@ void Consumer::take_over(std::uint32_t index, const std::byte* slots) {
   ring.has_told = false;
   ring.drops_before = drops_seen_[index] = vmitap_load_relaxed(&state(index).drops);
   vmitap_store_release(&control(index).tail, ring.tail);
+  // What an earlier host owed is settled: else vmitap_sync_patience (ring_sync.h) would take us for one that
+  // hangs.
+  answered_[index] = ring.tail;
+  vmitap_store_release(&control(index).sync_answered, ring.tail);
   arm(index);
 }
 

@@ -7,7 +7,7 @@
 
 /* Writes it anew from the registry. Under vmitap_lock. */
 void vmitap_catalog_write(struct vmitap_channel *channel);
-/* The same from a program's memory. One caller at a time. E2BIG, EFAULT: then it is empty. */
-int vmitap_catalog_copy(struct vmitap_channel *channel, const void __user *from, u64 size);
+/* The same from a program, which fits. One caller at a time. */
+void vmitap_catalog_copy(struct vmitap_channel *channel, const void *from, u32 size);
 
 #endif /* VMITAP_CATALOG_H */

@@ -7,6 +7,7 @@
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/poll.h>
+#include <linux/slab.h>
 #include <linux/uaccess.h>
 
 #include "catalog.h"
@@ -47,17 +48,28 @@ static long make(struct file *file, void __user *user)
 	return 0;
 }
 
+/* No lock is held over a copy from or to the program: its memory may be a file system's or a debugger's, who take as long
+ * as they like. */
 static long publish(struct vmitap_program *program, const void __user *user)
 {
 	struct vmitap_device_catalog catalog;
-	long error;
+	void *copy;
+	long error = 0;
 
 	if (copy_from_user(&catalog, user, sizeof(catalog)))
 		return -EFAULT;
+	if (catalog.size > (u64)program->channel.catalog.count * VMITAP_PAGE_SIZE)
+		return -E2BIG;
+	copy = vmemdup_user(u64_to_user_ptr(catalog.address), catalog.size);
+	if (IS_ERR(copy))
+		return PTR_ERR(copy);
 	mutex_lock(&program->lock);
-	error = program->leaving ? -ENODEV : vmitap_catalog_copy(&program->channel, u64_to_user_ptr(catalog.address),
-								   catalog.size);
+	if (program->leaving)
+		error = -ENODEV;
+	else
+		vmitap_catalog_copy(&program->channel, copy, catalog.size);
 	mutex_unlock(&program->lock);
+	kvfree(copy);
 	if (!error)
 		vmitap_channel_notify(&program->channel);
 	return error;
@@ -137,10 +149,36 @@ static void *message_of(struct vmitap_program *program)
 	return (u8 *)&program->request + offsetof(struct vmitap_request, header);
 }
 
+/* Of the request that is taken thereby; 0: the program leaves. */
+static ssize_t take_request(struct vmitap_program *program, void *copy)
+{
+	ssize_t size = -EAGAIN;
+
+	mutex_lock(&program->lock);
+	if (program->leaving) {
+		size = 0;
+	} else if (is_requested(program) && vmitap_mailbox_take(&program->channel, &program->request)) {
+		size = program->request.header.size;
+		memcpy(copy, message_of(program), size);
+		program->is_asked = true;
+	}
+	mutex_unlock(&program->lock);
+	return size;
+}
+
+/* Who could not read it may read it again. */
+static void put_request_back(struct vmitap_program *program)
+{
+	mutex_lock(&program->lock);
+	program->is_asked = false;
+	mutex_unlock(&program->lock);
+}
+
 static ssize_t device_read(struct file *file, char __user *user, size_t size, loff_t *position)
 {
 	struct vmitap_program *program = program_of(file);
-	ssize_t result = -EAGAIN;
+	ssize_t result;
+	void *copy;
 
 	if (!program)
 		return -ENODEV;
@@ -149,43 +187,44 @@ static ssize_t device_read(struct file *file, char __user *user, size_t size, lo
 	if (!(file->f_flags & O_NONBLOCK) &&
 	    wait_event_interruptible(program->changed, is_requested(program) || READ_ONCE(program->leaving)))
 		return -ERESTARTSYS;
-	mutex_lock(&program->lock);
-	if (program->leaving) {
-		result = 0;
-	} else if (is_requested(program) && vmitap_mailbox_take(&program->channel, &program->request)) {
-		result = program->request.header.size;
-		if (copy_to_user(user, message_of(program), result))
-			result = -EFAULT;
-		else
-			program->is_asked = true;
+	copy = kvmalloc(VMITAP_MAILBOX_MESSAGE_MAX, GFP_KERNEL_ACCOUNT);
+	if (!copy)
+		return -ENOMEM;
+	result = take_request(program, copy);
+	if (result > 0 && copy_to_user(user, copy, result)) {
+		put_request_back(program);
+		result = -EFAULT;
 	}
-	mutex_unlock(&program->lock);
+	kvfree(copy);
 	return result;
 }
 
 static ssize_t device_write(struct file *file, const char __user *user, size_t size, loff_t *position)
 {
 	struct vmitap_program *program = program_of(file);
+	struct vmitap_message *answer;
 	ssize_t result = size;
 
 	if (!program)
 		return -ENODEV;
-	if (size < sizeof(struct vmitap_message) || size > VMITAP_MAILBOX_MESSAGE_MAX)
+	if (size < sizeof(*answer) || size > VMITAP_MAILBOX_MESSAGE_MAX)
 		return -EMSGSIZE;
+	answer = vmemdup_user(user, size);
+	if (IS_ERR(answer))
+		return PTR_ERR(answer);
 	mutex_lock(&program->lock);
 	if (program->leaving)
 		result = -ENODEV;
 	else if (!program->is_asked)
 		result = -EPROTO;
-	else if (copy_from_user(message_of(program), user, size))
-		result = -EFAULT;
-	else if (program->request.header.size != size)
+	else if (answer->size != size)
 		result = -EMSGSIZE;
 	if (result > 0) {
 		program->is_asked = false;
-		vmitap_mailbox_answer(&program->channel, program->request.sequence, message_of(program), size);
+		vmitap_mailbox_answer(&program->channel, program->request.sequence, answer, size);
 	}
 	mutex_unlock(&program->lock);
+	kvfree(answer);
 	return result;
 }
 

@@ -44,7 +44,8 @@ static void nap(void)
 static void wait_for_host(const struct vmitap_channel *channel, struct vmitap_producer *producer, u64 ticket,
 			  u32 timeout_us)
 {
-	const u64 deadline = ktime_get_mono_fast_ns() + (u64)timeout_us * NSEC_PER_USEC;
+	const u32 patience_us = vmitap_sync_patience(producer, timeout_us);
+	const u64 deadline = ktime_get_mono_fast_ns() + (u64)patience_us * NSEC_PER_USEC;
 	unsigned int spin;
 	u32 was;
 
@@ -65,7 +66,7 @@ static void wait_for_host(const struct vmitap_channel *channel, struct vmitap_pr
 static void fire(const struct vmitap_rings *rings, struct vmitap_producer *producer, const struct vmitap_plan *plan,
 		 const void *args, const struct sk_buff *packet, u64 ticks)
 {
-	struct vmitap_record record;
+	struct vmitap_record record VMITAP_FILLED_LATER;
 	u64 ticket;
 	u8 flags = 0;
 

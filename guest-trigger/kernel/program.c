@@ -4,20 +4,28 @@
 #include <linux/ctype.h>
 #include <linux/err.h>
 #include <linux/log2.h>
+#include <linux/mm.h>
 #include <linux/sched.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
+#include <xen/grant_table.h>
 #include <xen/page.h>
 
 #include "clock.h"
 #include "state.h"
 #include "xenstore.h"
 
-/* What one program may pin at most: rings and catalog, in pages. */
+/*
+ * What one program may pin at most: rings and catalog, in pages. All of them: an eighth of the memory, and half of what the
+ * domain may grant, as its disks and network need grants, too.
+ */
 #define PAGES_MAX 8192
+#define SHARE_OF_MEMORY 8
+#define SHARE_OF_GRANTS 2
 
 static LIST_HEAD(programs);
-static DEFINE_MUTEX(programs_lock); /* outside of each program's own */
+static DEFINE_MUTEX(programs_lock); /* outside of each program's own; of what follows, too */
+static unsigned long pinned;
 
 static irqreturn_t host_notified(int irq, void *context)
 {
@@ -51,18 +59,20 @@ static unsigned long page_table_root(const struct vmitap_program *program)
 	return virt_to_gfn(program->mm->pgd) << PAGE_SHIFT;
 }
 
+static u64 pages_of(const struct vmitap_device_channel *wanted)
+{
+	return (u64)wanted->rings * wanted->slots_per_ring * VMITAP_SLOT_SIZE / VMITAP_PAGE_SIZE + wanted->catalog_pages;
+}
+
 static bool is_possible(const struct vmitap_device_channel *wanted)
 {
-	u64 pages;
-
 	if (wanted->abi_version != VMITAP_DEVICE_ABI_VERSION || strnlen(wanted->name, VMITAP_NAME_MAX) == VMITAP_NAME_MAX)
 		return false;
 	if (wanted->rings < 1 || wanted->rings > VMITAP_RING_COUNT_MAX ||
 	    !is_power_of_2(wanted->slots_per_ring) || wanted->slots_per_ring < VMITAP_SLOTS_PER_RING_MIN ||
 	    wanted->slots_per_ring > VMITAP_SLOTS_PER_RING_MAX || wanted->catalog_pages < 1)
 		return false;
-	pages = (u64)wanted->rings * wanted->slots_per_ring * VMITAP_SLOT_SIZE / VMITAP_PAGE_SIZE;
-	return wanted->catalog_pages <= PAGES_MAX && pages <= PAGES_MAX - wanted->catalog_pages;
+	return pages_of(wanted) <= PAGES_MAX;
 }
 
 static int make_channel(struct vmitap_program *program, const struct vmitap_device_channel *wanted)
@@ -84,26 +94,62 @@ static int make_channel(struct vmitap_program *program, const struct vmitap_devi
 	geometry.node = node;
 	geometry.name = name[0] ? name : "?";
 	error = vmitap_channel_open(&program->channel, &geometry, host_notified, program);
-	if (error)
-		return error;
-	vmitap_clock_sample_take(&program->channel.directory->clock);
-	return vmitap_xenstore_advertise(&program->channel);
+	if (!error)
+		vmitap_clock_sample_take(&program->channel.directory->clock);
+	return error;
 }
 
+/* xenstored may not answer: then nobody waits but who asks it. */
+static int advertise(struct vmitap_program *program)
+{
+	int error = 0;
+
+	mutex_lock(&program->lock);
+	if (!program->channel.advertised)
+		error = vmitap_xenstore_advertise(&program->channel);
+	mutex_unlock(&program->lock);
+	return error;
+}
+
+/* Also one that left while its pages are still mapped. */
 static bool is_known(pid_t pid)
 {
 	const struct vmitap_program *program;
 
 	list_for_each_entry(program, &programs, list)
-		if (program->pid == pid && !program->leaving)
+		if (program->pid == pid)
 			return true;
 	return false;
+}
+
+static unsigned long pinned_max(void)
+{
+	const unsigned long grants = gnttab_max_grant_frames() * (XEN_PAGE_SIZE / sizeof(struct grant_entry_v1));
+
+	return min(totalram_pages() / SHARE_OF_MEMORY, grants / SHARE_OF_GRANTS);
+}
+
+static int add(struct vmitap_program *program, const struct vmitap_device_channel *wanted)
+{
+	int error;
+
+	if (is_known(program->pid))
+		return -EBUSY;
+	if (pinned + pages_of(wanted) > pinned_max())
+		return -ENOSPC;
+	error = make_channel(program, wanted);
+	if (error)
+		return error;
+	program->pages = pages_of(wanted);
+	pinned += program->pages;
+	list_add_tail(&program->list, &programs);
+	return 0;
 }
 
 struct vmitap_program *vmitap_program_open(struct vmitap_device_channel *wanted)
 {
 	struct vmitap_program *program;
-	int error = -EBUSY;
+	int error;
 
 	if (!is_possible(wanted))
 		return ERR_PTR(-EINVAL);
@@ -119,11 +165,9 @@ struct vmitap_program *vmitap_program_open(struct vmitap_device_channel *wanted)
 	mmgrab(program->mm);
 
 	mutex_lock(&programs_lock);
-	if (!is_known(program->pid)) {
-		error = make_channel(program, wanted);
-		list_add_tail(&program->list, &programs);
-	}
+	error = add(program, wanted);
 	mutex_unlock(&programs_lock);
+	error = error ?: advertise(program);
 	if (error) {
 		vmitap_program_close(program);
 		return ERR_PTR(error);
@@ -136,16 +180,18 @@ struct vmitap_program *vmitap_program_open(struct vmitap_device_channel *wanted)
 
 void vmitap_program_retire(struct vmitap_program *program)
 {
-	mutex_lock(&programs_lock);
+	bool leaves;
+
 	mutex_lock(&program->lock);
-	if (!program->leaving) {
-		program->leaving = true;
-		vmitap_xenstore_withdraw(&program->channel);
+	leaves = !program->leaving;
+	program->leaving = true;
+	if (leaves)
 		vmitap_channel_retire(&program->channel);
-	}
 	mutex_unlock(&program->lock);
-	mutex_unlock(&programs_lock);
 	wake_up_all(&program->changed);
+	/* As in advertise(). Nobody advertises who leaves. */
+	if (leaves)
+		vmitap_xenstore_withdraw(&program->channel);
 }
 
 void vmitap_program_close(struct vmitap_program *program)
@@ -153,6 +199,7 @@ void vmitap_program_close(struct vmitap_program *program)
 	vmitap_program_retire(program);
 	mutex_lock(&programs_lock);
 	list_del(&program->list);
+	pinned -= program->pages;
 	mutex_unlock(&programs_lock);
 	/* First the port, whose handler queues the tick. */
 	vmitap_channel_close(&program->channel);

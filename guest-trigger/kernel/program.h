@@ -20,10 +20,11 @@ struct vmitap_program {
 	struct delayed_work tick;
 	struct mm_struct *mm; /* its page tables' top stays allocated while we tell of it */
 	pid_t pid;
+	unsigned int pages; /* pinned */
 	bool leaving;
 	bool present_told; /* presence as the program knows it */
 	bool is_asked;	   /* it has read a request and not answered yet */
-	struct vmitap_request request; /* that one; then the answer */
+	struct vmitap_request request; /* that one */
 };
 
 /* Makes and advertises the channel of the calling program. Or an ERR_PTR. */

@@ -12,12 +12,12 @@ static int furnish(struct vmitap_region *region, unsigned int count)
 {
 	const bool readonly = region->writer == VMITAP_GUEST_WRITES;
 
-	region->pages = kvcalloc(count, sizeof(*region->pages), GFP_KERNEL);
-	region->grefs = kvcalloc(count, sizeof(*region->grefs), GFP_KERNEL);
+	region->pages = kvcalloc(count, sizeof(*region->pages), GFP_KERNEL_ACCOUNT);
+	region->grefs = kvcalloc(count, sizeof(*region->grefs), GFP_KERNEL_ACCOUNT);
 	if (!region->pages || !region->grefs)
 		return -ENOMEM;
 	while (region->count < count) {
-		struct page *page = alloc_page(GFP_KERNEL | __GFP_ZERO);
+		struct page *page = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
 		int gref;
 
 		if (!page)

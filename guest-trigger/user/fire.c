@@ -41,8 +41,9 @@ static struct timespec deadline_in(uint32_t microseconds)
 /* SYNC: until the host answered, or is gone, or it takes too long. */
 static void wait_for_host(struct vmitap_ring *ring, uint64_t ticket, uint32_t epoch, uint32_t timeout_us)
 {
-	struct timespec deadline = deadline_in(timeout_us);
-	bool in_time = timeout_us > 0;
+	const uint32_t patience_us = vmitap_sync_patience(&ring->producer, timeout_us);
+	struct timespec deadline = deadline_in(patience_us);
+	bool in_time = patience_us > 0;
 	vmitap_u32 was;
 
 	for (unsigned spin = 0; spin < SPINS && in_time; spin++) {

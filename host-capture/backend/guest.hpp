@@ -40,6 +40,9 @@ struct GuestModule {
   std::string build_id;   // lower-case hex, of the object that RUNS
   std::uint64_t load_bias = 0;  // relocatable objects: of their section "vmitap_sites" (control_abi.h)
   GuestVirt start, end;
+  // No file of the guest's, but what this host itself says of packets (vmitap/packet_abi.h). The descriptors
+  // of its triggers are the values of packet_direction.
+  bool is_packet_abi = false;
 };
 
 // The kernel that runs in the guest: where its own descriptions of itself stand. What is 0 is not known.
@@ -63,7 +66,10 @@ struct GuestSite {
   std::uint32_t line = 0;
   bool per_cpu = false;  // marks: on CPU c the variable stands at variable + __per_cpu_offset[c]
   std::string name;
-  bool has_packet = false;             // triggers: fires for a packet, which can be filtered and copied from
+  bool has_packet = false;  // triggers: fires for a packet, which can be filtered and copied from
+  // Triggers: fires in this host, beside the guest. Nobody there waits to be read, and nothing of the guest's
+  // memory can be copied by who fires.
+  bool fires_in_host = false;
   std::vector<std::string> arguments;  // triggers: as written
 };
 
@@ -71,6 +77,7 @@ struct GuestCatalog {
   std::vector<GuestModule> modules;
   std::vector<GuestSite> sites;
   std::optional<KernelImage> kernel;  // of a guest whose kernel can be read
+  std::string why_no_kernel = {};     // what is missing, and what to do, where somebody could do something
 };
 
 // Shared memory of an attached guest. Both spans live as long as the Guest. All bytes of guest_region
@@ -109,8 +116,9 @@ struct ClockMap {
   double ns_per_tick = 1.0;
 };
 
-// One guest. Thread rule: list(), arm(), disarm(), on_control() from its control thread; read(), pause(),
-// unpause() from one snapshot thread; the rest from the drain thread. Errors: Errc::guest_gone once it went.
+// One guest. Thread rule: list(), arm(), disarm(), on_control() from its control thread, or before there is
+// one; read(), pause(), unpause() from one snapshot thread; ticks() and wake() from any; the rest from the
+// drain thread. Errors: Errc::guest_gone once it went.
 class Guest {
  public:
   virtual ~Guest() = default;

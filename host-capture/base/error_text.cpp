@@ -54,7 +54,8 @@ std::string what_happened(const Error& error) {
       return fmt::format("the debug information of {} is damaged{}{}", quoted(error, "the program"),
                          error.number ? fmt::format(" at offset {:#x}", *error.number) : "", cause(error));
     case Errc::unknown_name:
-      return fmt::format("nothing is called {}{}", quoted(error, "that"), cause(error));
+      return fmt::format("nothing is called {}{}{}", quoted(error, "that"),
+                         error.operation[0] != '\0' ? " " : "", error.operation);
     case Errc::ambiguous_name:
       return fmt::format("{} can mean more than one thing", quoted(error, "the name"));
     case Errc::bad_expression:
@@ -141,7 +142,9 @@ std::string remedy(const Error& error) {
     case Errc::too_large:
       return or_hint("read less at once");
     case Errc::timeout:
-      return or_hint("see whether the guest is stopped or overloaded, then try again");
+      return or_hint(
+          "see whether the guest is paused, stopped or overloaded (vmitap doctor GUEST tells), then try "
+          "again");
     case Errc::unsupported:
       return or_hint("vmitap doctor tells what works here");
     case Errc::io:

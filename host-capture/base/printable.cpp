@@ -37,6 +37,7 @@ std::optional<CodePoint> first_code_point(std::string_view text) {
 bool is_shown(std::uint32_t c) {
   if (c < 0x20 || (c >= 0x7f && c < 0xa0)) return false;
   if (c == 0x061c || c == 0x200e || c == 0x200f || (c >= 0x2028 && c <= 0x202e)) return false;
+  if ((c >= 0xfdd0 && c <= 0xfdef) || (c & 0xfffe) == 0xfffe) return false;
   return !(c >= 0x2066 && c <= 0x2069) && c != 0xfeff;
 }
 

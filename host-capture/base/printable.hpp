@@ -8,8 +8,8 @@
 namespace vmitap {
 
 // The text as valid UTF-8 without anything that a terminal obeys or that hides what is written:
-// control characters (C0, DEL, C1), bidirectional overrides (Unicode TR 36), line separators and bytes
-// that are no UTF-8 become \xNN or \u{NNNN}. A backslash stays as it is.
+// control characters (C0, DEL, C1), bidirectional overrides (Unicode TR 36), line separators, noncharacters
+// (which XML does not take) and bytes that are no UTF-8 become \xNN or \u{NNNN}. A backslash stays as it is.
 std::string printable(std::string_view text);
 
 // True if printable() would change nothing.

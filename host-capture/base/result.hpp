@@ -44,6 +44,8 @@ struct Error {
   std::optional<std::uint64_t> address = {};
   std::string hint = {};
   std::string guest = {};  // whose doing it is, where the subject does not name it
+  std::string rule = {};   // the capture's rule that asks for it, by name, and what it reads
+  std::string expression = {};
 };
 
 template <class T>

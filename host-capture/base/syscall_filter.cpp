@@ -52,15 +52,15 @@ constexpr std::array kEverywhere{
     SCMP_SYS(timerfd_settime),
     // What is open, and pipes, events and memory that have no name.
     SCMP_SYS(close), SCMP_SYS(close_range), SCMP_SYS(dup), SCMP_SYS(epoll_create1), SCMP_SYS(epoll_ctl),
-    SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_wait), SCMP_SYS(eventfd2), SCMP_SYS(fallocate), SCMP_SYS(fcntl),
-    SCMP_SYS(fdatasync), SCMP_SYS(flock), SCMP_SYS(fstat), SCMP_SYS(fsync), SCMP_SYS(ftruncate),
-    SCMP_SYS(lseek), SCMP_SYS(memfd_create), SCMP_SYS(pipe2), SCMP_SYS(poll), SCMP_SYS(ppoll),
-    SCMP_SYS(pread64), SCMP_SYS(preadv), SCMP_SYS(pselect6), SCMP_SYS(pwrite64), SCMP_SYS(pwritev),
-    SCMP_SYS(read), SCMP_SYS(readv), SCMP_SYS(select), SCMP_SYS(sync_file_range), SCMP_SYS(write),
-    SCMP_SYS(writev),
-    // Who asks at the capture's own socket, and xenstore's answers.
+    SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_wait), SCMP_SYS(eventfd2), SCMP_SYS(fallocate), SCMP_SYS(fdatasync),
+    SCMP_SYS(flock), SCMP_SYS(fstat), SCMP_SYS(fsync), SCMP_SYS(ftruncate), SCMP_SYS(lseek),
+    SCMP_SYS(memfd_create), SCMP_SYS(pipe2), SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(pread64),
+    SCMP_SYS(preadv), SCMP_SYS(pselect6), SCMP_SYS(pwrite64), SCMP_SYS(pwritev), SCMP_SYS(read),
+    SCMP_SYS(readv), SCMP_SYS(select), SCMP_SYS(sync_file_range), SCMP_SYS(write), SCMP_SYS(writev),
+    // Who asks at the capture's own socket, xenstore's answers, and the packets of a vif.
     SCMP_SYS(accept4), SCMP_SYS(getpeername), SCMP_SYS(getsockname), SCMP_SYS(getsockopt), SCMP_SYS(recvfrom),
-    SCMP_SYS(recvmsg), SCMP_SYS(sendmsg), SCMP_SYS(sendto), SCMP_SYS(setsockopt), SCMP_SYS(shutdown),
+    SCMP_SYS(recvmmsg), SCMP_SYS(recvmsg), SCMP_SYS(sendmsg), SCMP_SYS(sendto), SCMP_SYS(setsockopt),
+    SCMP_SYS(shutdown),
     // To look at files, and at itself.
     SCMP_SYS(access), SCMP_SYS(faccessat), SCMP_SYS(faccessat2), SCMP_SYS(fstatfs), SCMP_SYS(getcwd),
     SCMP_SYS(getdents64), SCMP_SYS(getegid), SCMP_SYS(geteuid), SCMP_SYS(getgid), SCMP_SYS(getpgrp),
@@ -195,6 +195,10 @@ Result<SyscallFilter> SyscallFilter::for_capture(Ioctls ioctls) {
   maker.allow(SCMP_SYS(prlimit64), {argument(2, SCMP_CMP_EQ, 0)});  // to ask, and not to set
   for (const int option : {PR_SET_NAME, PR_GET_NAME, PR_SET_NO_NEW_PRIVS, PR_GET_NO_NEW_PRIVS})
     maker.allow(SCMP_SYS(prctl), {argument(0, SCMP_CMP_EQ, static_cast<std::uint64_t>(option))});
+  // Not who gets a signal when a file is ready, and which (F_SETOWN, F_SETSIG): any process might.
+  for (const int command : {F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_GETPIPE_SZ, F_SETPIPE_SZ})
+    maker.allow(SCMP_SYS(fcntl), {argument(1, SCMP_CMP_EQ, static_cast<std::uint64_t>(command))});
+  maker.allow(SCMP_SYS(fcntl), {argument(1, SCMP_CMP_EQ, F_SETFL), without(2, O_ASYNC)});
   const auto self = static_cast<std::uint64_t>(::getpid());
   maker.allow(SCMP_SYS(tgkill), {argument(0, SCMP_CMP_EQ, self)});
   maker.kill(kDeadly);

@@ -18,6 +18,7 @@
 #include "base/error_text.hpp"
 #include "base/least_privilege.hpp"
 #include "base/printable.hpp"
+#include "base/quantity_text.hpp"
 #include "cli/capture_options.hpp"
 #include "cli/command.hpp"
 #include "cli/controls.hpp"
@@ -27,8 +28,8 @@
 #include "cli/output.hpp"
 #include "cli/patience.hpp"
 #include "cli/progress.hpp"
-#include "cli/quantity_text.hpp"
 #include "cli/report.hpp"
+#include "cli/terminal.hpp"
 
 namespace vmitap::cli {
 namespace {
@@ -41,6 +42,7 @@ the guest runs on. A second Ctrl-C ends at once; what was flushed, about each se
 
 What to read (EXPR) is said as in C, from a mark or an argument of the trigger on:
   conn.cwnd   table[3].state   *head   pcb->snd_buf   buf[0:16]   (struct tcp_pcb *)p->next
+or, of a Xen guest's kernel, from any symbol: kernel:jiffies:unsigned long   kernel:runqueues[cpu0].nr_running
 
 How exact a value is (--mode) stands in each record:
   sync    the firing thread waits until the values are read: the state at the trigger
@@ -58,6 +60,7 @@ Examples:
   vmitap capture local:router --rule rules.toml -o - | jq 'select(.values).values'
   vmitap capture local:router --on packet_in --read packet -o - --format pb | consumer
   vmitap capture xen:web --debug-dir modules/ --on station_step --read '*station'
+  vmitap capture xen:web/vif0 --on packet.rx --filter 'tcp port 80' --snap 96
   vmitap capture xen:web --every 1s --read 'kernel:init_task:struct task_struct.comm' -o -
 
 Exit codes: 0 ended as asked, by Ctrl-C, or as the guest ended; 1 it could not start; 2 bad usage, also a
@@ -104,6 +107,13 @@ std::string known_triggers(const std::vector<std::string>& guests) {
   return text;
 }
 
+// Which rule of a file the error is of.
+void tell_rule(const Error& error, const std::string& file) {
+  if (file.empty() || error.rule.empty()) return;
+  fmt::print(stderr, "  in {}, rule {}: {}\n", printable(file), printable(error.rule),
+             printable(error.expression));
+}
+
 // An unknown trigger is told together with those there are.
 Exit report_start(const Error& error, const CaptureOptions& given, const pipeline::Options& options) {
   const auto named = [&](const pipeline::Rule& rule) { return rule.on == error.subject; };
@@ -111,6 +121,7 @@ Exit report_start(const Error& error, const CaptureOptions& given, const pipelin
   if (error.code == Errc::unknown_name && std::ranges::any_of(options.rules, named)) {
     fmt::print(stderr, "  triggers of {}\n", known_triggers(given.guests));
   }
+  tell_rule(error, given.rule_file);
   return exit;
 }
 
@@ -151,6 +162,13 @@ std::string kept_text(std::uint64_t records, const Output& output) {
   return fmt::format("the records that were written to {} before are kept", name);
 }
 
+// One of several: the capture goes on for the others. Of the last one's end the summary tells.
+void tell_ends(const std::vector<GuestEnd>& ends, std::size_t guests, std::size_t& told) {
+  for (; told < ends.size() && told + 1 < guests; ++told)
+    warn(printable(fmt::format("guest {} {}", ends[told].guest(), ends[told].how())),
+         fmt::format("the capture goes on with {}", plural(guests - told - 1, "guest")));
+}
+
 Exit finish(const Result<Summary>& summary, const pipeline::Statistics& last, const Output& output) {
   if (summary) {
     fmt::print(stderr, "vmitap: {}\n", summary_text(*summary, output.path, last.bytes_written));
@@ -166,7 +184,8 @@ Exit capture(const CaptureOptions& given) {
   auto options = meaning_of(given);
   if (!options) return report(options.error(), options.error().code == Errc::io ? Exit::failed : Exit::usage);
   auto guests = open_guests(given.guests);
-  if (!guests) return report(guests.error());
+  if (!guests)
+    return report(guests.error(), guests.error().code == Errc::bad_config ? Exit::usage : Exit::failed);
   if (options->rules.empty()) {
     return report(
         "nothing says what to capture",
@@ -181,8 +200,14 @@ Exit capture(const CaptureOptions& given) {
   std::unique_ptr<Progress> progress;
   const auto sandbox = given.no_sandbox ? std::nullopt : ioctls_of(*guests);
   options->renounce = sandbox.has_value();
-  auto controls = Controls::watch([&progress](const pipeline::Statistics& now) { progress->show(now); },
-                                  sandbox.has_value());
+  std::size_t ends_told = 0;
+  auto controls = Controls::watch(
+      [&, count = guests->size()](const pipeline::Statistics& now) {
+        if (now.guests_ended.size() > ends_told) progress->clear();
+        tell_ends(now.guests_ended, count, ends_told);
+        progress->show(now);
+      },
+      sandbox.has_value());
   if (!controls) return report(controls.error());
   const bool by_hand = std::ranges::any_of(
       options->rules, [](const pipeline::Rule& rule) { return rule.on.empty() || rule.every.count() > 0; });
@@ -194,7 +219,10 @@ Exit capture(const CaptureOptions& given) {
   for (const auto& guest : *guests) addresses.push_back(guest->identity().address);
   Result<std::unique_ptr<pipeline::Capture>> started;
   {
-    const Patience patience("reading the guest's debug information");
+    // It would stand before the first record on the same terminal.
+    const bool shares_terminal = output->path == "-" && is_terminal(STDOUT_FILENO);
+    std::optional<Patience> patience;
+    if (!shares_terminal) patience.emplace("reading the guest's debug information");
     started = pipeline::Capture::start(std::move(*guests), *options, late_sink(*output));
   }
   if (!started) {
@@ -214,9 +242,12 @@ Exit capture(const CaptureOptions& given) {
   const Result<Summary> summary = running.wait();
   controls->reset();
   progress->clear();
+  tell_ends(running.statistics().guests_ended, addresses.size(), ends_told);
   for (const auto& [guest, how] : running.broke_rules())
     warn(printable(fmt::format("{} broke the contract: {}", guest, how)),
          "what it sent is not to be trusted: restart it; vmitap info tells what was lost of whom");
+  for (const auto& [guest, why] : running.not_watched())
+    warn(printable(fmt::format("{}: {}", guest, why)), "vmitap info tells how often");
   return finish(summary, running.statistics(), *output);
 }
 

@@ -60,7 +60,7 @@ Result<pipeline::Rule> rule_of_options(const CaptureOptions& given) {
   if (!given.every.empty() && rule.read.empty()) {
     return fail({.code = Errc::bad_config,
                  .subject = "--every",
-                 .hint = "a timer needs --read EXPR: it brings no arguments"});
+                 .hint = "a timer brings no arguments, so it needs --read EXPR, beside --on, too"});
   }
   return rule;
 }
@@ -70,7 +70,7 @@ Result<pipeline::Rule> rule_of_options(const CaptureOptions& given) {
 void describe_options(CLI::App& command, CaptureOptions& options) {
   command
       .add_option("GUEST", options.guests,
-                  "Guests to capture: local:NAME, local:PID, xen:DOMAIN or xen:DOMAIN/PID (see: vmitap list)")
+                  "local:NAME, local:PID, xen:DOMAIN, xen:DOMAIN/PID, xen:DOMAIN/vifN (see: vmitap list)")
       ->required();
 
   const char* what = "What to capture";
@@ -120,12 +120,13 @@ void describe_options(CLI::App& command, CaptureOptions& options) {
       ->group(how);
   command
       .add_option("--sync-timeout", options.sync_timeout,
-                  "How long a firing thread waits in sync mode at most; then its record is live (100ms)")
+                  "How long a firing thread waits in sync mode at most; then its record is live (100ms);\n"
+                  "a Xen guest's kernel waits for 1s at most")
       ->type_name("100ms")
       ->group(how);
   command.add_option("--count", options.count, "End after N records")
       ->type_name("N")
-      ->check(CLI::PositiveNumber)
+      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 62, "a whole number, 1 or more"))
       ->group(how);
   command.add_option("--for", options.duration, "End after this time")->type_name("10s")->group(how);
 
@@ -133,7 +134,9 @@ void describe_options(CLI::App& command, CaptureOptions& options) {
   command.add_option("-o,--output", options.output, "File, or - for standard output (NAME-DATE-TIME.mcap)")
       ->type_name("FILE")
       ->group(where);
-  command.add_option("--format", options.format, "mcap, pb or jsonl (by the file's extension; jsonl for -)")
+  command
+      .add_option("--format", options.format,
+                  "mcap, pb or jsonl (by FILE's extension, else mcap; jsonl for -)")
       ->type_name("FORMAT")
       ->group(where);
   add_debug_dirs(command, options.debug_dirs)->group(where);

@@ -12,8 +12,8 @@
 
 #include "base/nearest.hpp"
 #include "base/printable.hpp"
+#include "base/quantity_text.hpp"
 #include "cli/command.hpp"
-#include "cli/quantity_text.hpp"
 #include "cli/report.hpp"
 #include "cli/rule_file.hpp"
 #include "sink/csv.hpp"
@@ -142,7 +142,7 @@ Exit decode(const DecodeOptions& options) {
   if (!put_all) {
     return report({.code = Errc::io, .operation = "write", .subject = "standard output", .sys = errno});
   }
-  if (!outcome) return report(outcome.error());
+  if (!outcome) return report_of_file(outcome.error());
   if (!outcome->read.complete) {
     warn(fmt::format("the capture is cut off: {}", printable(outcome->read.problem)),
          "what stands before the cut is here");

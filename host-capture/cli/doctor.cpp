@@ -114,8 +114,11 @@ Exit doctor(const DoctorOptions& options) {
   } else {
     fmt::print("\n{}\n", style.bold(printable(options.guest)));
     good = print_all(backend::check_guest(options.guest), style) && good;
-    const Patience patience("reading debug information");
-    good = print_all(check_types(options.guest, options.debug_dirs), style) && good;
+    const auto types = [&] {
+      const Patience patience("reading debug information");  // its line is gone before theirs come
+      return check_types(options.guest, options.debug_dirs);
+    }();
+    good = print_all(types, style) && good;
   }
   if (!good) {
     fmt::print("\n{}\n", style.red("Something fails; the arrows say what to do."));
@@ -135,8 +138,9 @@ void add_doctor(CLI::App& app, Exit& exit) {
   auto options = std::make_shared<DoctorOptions>();
   CLI::App* command =
       app.add_subcommand("doctor", "Try out what works here, what does not, and the remedy for each");
-  command->add_option("GUEST", options->guest,
-                      "Look at this guest too: local:NAME, local:PID, xen:DOMAIN or xen:DOMAIN/PID");
+  command->add_option(
+      "GUEST", options->guest,
+      "Look at this guest too: local:NAME, local:PID, xen:DOMAIN, xen:DOMAIN/PID, xen:DOMAIN/vifN");
   add_debug_dirs(*command, options->debug_dirs);
   command->footer(kHelp);
   command->callback([options, &exit] { exit = doctor(*options); });

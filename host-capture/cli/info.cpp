@@ -11,10 +11,10 @@
 #include <nlohmann/json.hpp>
 
 #include "base/printable.hpp"
+#include "base/quantity_text.hpp"
 #include "cli/command.hpp"
 #include "cli/digest.hpp"
 #include "cli/patience.hpp"
-#include "cli/quantity_text.hpp"
 #include "cli/report.hpp"
 #include "cli/table.hpp"
 #include "cli/terminal.hpp"
@@ -90,6 +90,11 @@ void print_origin(const Digest& digest, const Style& style) {
          fmt::format("{}, for {}", time_text(span.start_ns), duration_text(span.length())));
   }
   if (digest.summary) line(style, "ended", printable(digest.summary->ended_by()));
+  if (digest.summary && digest.session && digest.session->guests_size() > 1) {
+    for (const GuestEnd& end : digest.summary->guests_ended())
+      line(style, "",
+           printable(fmt::format("guest {} {}, {}", end.guest(), end.how(), time_text(end.time_ns()))));
+  }
   if (!digest.session) return;
   for (const GuestInfo& guest : digest.session->guests()) {
     line(style, "guest",
@@ -285,6 +290,10 @@ ordered_json to_json(const Digest& digest, const std::string& path, std::uint64_
     json["paused_ns"] = digest.summary->paused_ns();
     json["over_budget"] = digest.summary->over_budget();
     json["sync_timeouts"] = digest.summary->sync_timeouts();
+    ordered_json& ends = json["guests_ended"] = ordered_json::array();
+    for (const GuestEnd& end : digest.summary->guests_ended())
+      ends.push_back(
+          {{"guest", printable(end.guest())}, {"how", printable(end.how())}, {"time_ns", end.time_ns()}});
     json["pause_failures"] = digest.summary->pause_failures();
   }
   return json;

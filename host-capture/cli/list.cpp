@@ -30,8 +30,9 @@ constexpr const char* kHelp = R"(
 A guest is a running program that was built with vmitap's guest library, and that its user or root may
 watch. It is named local:NAME or local:PID; NAME is the program's, or what VMITAP_NAME said when it was
 started. In a Xen dom0 the domains are guests, too: xen:DOMAIN is a kernel with vmitap.ko, xen:DOMAIN/PID a
-program in it. Types are read from the debug information of the objects that run. In JSON, captured_by is the
-process that has attached the guest, and capturing tells that its triggers are on.
+program in it, xen:DOMAIN/vifN its network interface as dom0 has it, which needs no module. Types are read from
+the debug information of the objects that run. In JSON, captured_by is the process that has attached the guest,
+and capturing tells that its triggers are on.
 
 Examples:
   vmitap list

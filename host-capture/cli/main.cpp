@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The command. What each part does stands in the file of its name.
 #include <fmt/format.h>
+#include <sys/mman.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -52,6 +53,20 @@ class HelpFormatter : public CLI::Formatter {
   }
 };
 
+// libdw's line tables take 150 KiB of stack at once. Under a limit of memory (ulimit -v) the kernel kills
+// whom it cannot give more stack: it is taken while there is some, so that what is lacking later is an error
+// that can be told. A mapping is refused in words; so one is asked whether there is enough.
+[[gnu::noinline]] void take_stack() {
+  constexpr std::size_t kPage = 4096;
+  constexpr std::size_t kBytes = 64 * kPage;
+  constexpr std::size_t kAsked = kBytes + 2 * kPage;  // with what this frame takes itself
+  void* const room = ::mmap(nullptr, kAsked, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (room == MAP_FAILED) throw std::bad_alloc();
+  ::munmap(room, kAsked);
+  auto* const taken = static_cast<volatile char*>(__builtin_alloca(kBytes));
+  for (std::size_t at = kBytes; at >= kPage; at -= kPage) taken[at - kPage] = 0;  // downwards, as stacks grow
+}
+
 int run(int argc, char** argv) {
   CLI::App app(kPurpose, "vmitap");
   Exit exit = Exit::ok;
@@ -97,6 +112,7 @@ int run(int argc, char** argv) {
 // Errors are values everywhere below; what a library throws beyond them ends here, in words.
 int main(int argc, char** argv) {
   try {
+    vmitap::cli::take_stack();
     return vmitap::cli::run(argc, argv);
   } catch (const std::bad_alloc&) {
     return static_cast<int>(vmitap::cli::report("there is not enough memory",

@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "cli/quantity_text.hpp"
+#include "sink/axis.hpp"
 
 namespace vmitap::cli {
 namespace {
@@ -58,42 +58,6 @@ class Canvas {
   std::vector<std::uint8_t> cells_;
 };
 
-// 1, 2 or 5 times a power of ten, at least `least`.
-double round_step(double least) {
-  const double power = std::pow(10, std::floor(std::log10(least)));
-  for (const double factor : {1.0, 2.0, 5.0}) {
-    if (factor * power >= least) return factor * power;
-  }
-  return 10 * power;
-}
-
-struct Axis {
-  double from, to, step;
-};
-
-// A range that covers the values, begins and ends at round ones, and has about `wanted` steps.
-Axis axis_over(double min, double max, std::size_t wanted) {
-  if (min >= 0 && min < max * 0.7) min = 0;  // a value that is near 0 is seen best from 0
-  if (min == max) {
-    min -= std::abs(min) * 0.5 + 0.5;
-    max += std::abs(max) * 0.5 + 0.5;
-  }
-  const double step = round_step((max - min) / static_cast<double>(wanted));
-  return {std::floor(min / step) * step, std::ceil(max / step) * step, step};
-}
-
-std::string value_label(double value, double step) {
-  const double whole = std::abs(value) < step * 1e-6 ? 0 : value;
-  if (std::abs(whole) >= 1e15) return fmt::format("{:.3g}", whole);
-  if (step < 1)
-    return fmt::format("{:.{}f}", whole, static_cast<int>(std::min(std::ceil(-std::log10(step)), 12.0)));
-  return (whole < 0 ? "-" : "") + count_text(static_cast<std::uint64_t>(std::llround(std::abs(whole))));
-}
-
-std::string seconds_label(double seconds) {
-  return seconds <= 0 ? "0" : duration_text(static_cast<std::uint64_t>(std::min(seconds * 1e9, 9e18)));
-}
-
 }  // namespace
 
 std::string plot_text(std::span<const Point> points, std::size_t columns, std::size_t rows) {
@@ -103,18 +67,16 @@ std::string plot_text(std::span<const Point> points, std::size_t columns, std::s
   const auto [lowest, highest] = std::ranges::minmax(points, {}, &Point::value);
   const auto [earliest, latest] = std::ranges::minmax(points, {}, &Point::seconds);
   const std::size_t body = rows - 2;  // the time axis and its labels take two
-  const Axis axis = axis_over(lowest.value, highest.value, std::max<std::size_t>(body / 3, 1));
+  const sink::Axis axis = sink::axis_over(lowest.value, highest.value, std::max<std::size_t>(body / 3, 1));
 
   // Labels at the rows in which their values lie.
   std::vector<std::string> labels(body);
   std::size_t label_width = 0;
-  const double range = axis.to - axis.from;
-  const auto steps = static_cast<int>(std::lround(range / axis.step));
-  for (int i = 0; i <= steps; ++i) {
-    const double value = axis.from + i * axis.step;
-    const double up = (value - axis.from) / range * static_cast<double>(body * 4 - 1);
+  for (int i = 0; i <= axis.steps(); ++i) {
+    const double value = axis.at(i);
+    const double up = axis.share(value) * static_cast<double>(body * 4 - 1);
     std::string& label = labels[body - 1 - static_cast<std::size_t>(std::lround(up)) / 4];
-    label = value_label(value, axis.step);
+    label = sink::value_label(value, axis.step);
     label_width = std::max(label_width, label.size());
   }
 
@@ -124,7 +86,7 @@ std::string plot_text(std::span<const Point> points, std::size_t columns, std::s
     return (point.seconds - start) / time * static_cast<double>(canvas.width() - 1);
   };
   const auto y = [&](const Point& point) {
-    return (point.value - axis.from) / range * static_cast<double>(canvas.height() - 1);
+    return axis.share(point.value) * static_cast<double>(canvas.height() - 1);
   };
   const Point* before = &points.front();
   for (const Point& point : points) {
@@ -141,8 +103,8 @@ std::string plot_text(std::span<const Point> points, std::size_t columns, std::s
   const std::string margin(label_width + 1, ' ');
   text += margin + "└";
   for (std::size_t i = 0; i < across; ++i) text += "─";
-  const std::string end = seconds_label(latest.seconds);
-  text += fmt::format("\n{}{:<12}{:>{}}\n", margin, seconds_label(earliest.seconds), end,
+  const std::string end = sink::seconds_label(latest.seconds);
+  text += fmt::format("\n{}{:<12}{:>{}}\n", margin, sink::seconds_label(earliest.seconds), end,
                       // µ is two bytes and one column
                       across + 1 - 12 + (end.find("µ") != end.npos ? 1 : 0));
   return text;

@@ -8,7 +8,7 @@
 #include <cmath>
 
 #include "base/printable.hpp"
-#include "cli/quantity_text.hpp"
+#include "base/quantity_text.hpp"
 #include "cli/terminal.hpp"
 
 namespace vmitap::cli {

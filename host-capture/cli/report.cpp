@@ -40,6 +40,11 @@ Exit report(std::string_view what, std::string_view remedy, Exit exit) {
   return exit;
 }
 
+Exit report_of_file(const Error& error) {
+  if (error.code != Errc::unknown_name || !error.hint.empty()) return report(error);
+  return report(describe(error), "see what is in it with: vmitap info FILE; vmitap types FILE");
+}
+
 void warn(std::string_view what, std::string_view remedy) {
   const Style style(STDERR_FILENO);
   fmt::print(stderr, "{} {}\n", style.yellow("vmitap: note:"), what);

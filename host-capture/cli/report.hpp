@@ -13,6 +13,9 @@ namespace vmitap::cli {
 Exit report(const Error& error, Exit exit = Exit::failed);
 Exit report(std::string_view what, std::string_view remedy, Exit exit = Exit::failed);
 
+// Of reading a capture: a name that is unknown is to be looked for in the file.
+Exit report_of_file(const Error& error);
+
 // Something went other than asked, but the command goes on.
 void warn(std::string_view what, std::string_view remedy);
 

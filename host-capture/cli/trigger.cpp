@@ -7,9 +7,9 @@
 
 #include "backend/guest.hpp"
 #include "base/printable.hpp"
+#include "base/quantity_text.hpp"
 #include "cli/command.hpp"
 #include "cli/manual_socket.hpp"
-#include "cli/quantity_text.hpp"
 #include "cli/report.hpp"
 
 namespace vmitap::cli {

@@ -26,6 +26,8 @@ namespace vmitap::pipeline {
 namespace {
 
 constexpr std::size_t kPool = 32;  // batches between two stages
+constexpr std::size_t kEncodedPool = 8;
+constexpr std::chrono::seconds kArming{20};  // for all triggers of a guest
 
 std::uint64_t now_ns() {
   return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
@@ -72,7 +74,7 @@ struct Capture::Impl {
   Counters counters;
   StageQueue<Batch> to_snapshot{kPool};
   StageQueue<Batch> to_encode{0};  // the same batches go on; they come back through to_snapshot
-  StageQueue<EncodedBatch> to_sink{kPool};
+  StageQueue<EncodedBatch> to_sink{kEncodedPool};
   std::unique_ptr<Drain> drain;
   std::vector<std::unique_ptr<Control>> controls;  // one a guest
   std::unique_ptr<Snapshotter> snapshotter;
@@ -86,12 +88,14 @@ struct Capture::Impl {
   bool done = false;
   bool closed = false;
   std::string ended_by;
+  std::vector<GuestEnd> guests_ended;
   std::optional<Error> error;
 
   // The sink thread's.
   std::map<std::string, std::uint64_t> lost;
   std::map<ChannelId, std::uint64_t> channel_records;
   std::map<std::string, std::string> broke_rules;  // guest, and how it began
+  std::map<std::string, std::string> not_watched;  // guest, and the first reason
 
   bool has_begun = false;                // of the sink thread after begin_tried
   std::binary_semaphore begin_tried{0};  // from begin() to run_sink()
@@ -101,17 +105,20 @@ struct Capture::Impl {
 
   Result<void> prepare();
   Result<void> begin();
+  static Result<void> arm(Watched& watched);
   Result<void> introduce();
+  Mode mode_of(const Rule& rule) const;
   Result<void> run();
   void stop(std::string_view why);
   void out_of_memory();
-  void lose(Batch& batch);
+  void lose(Batch& batch, std::size_t count);
   bool has_error() const;
   void run_drain();
   void run_snapshot();
   void run_encode();
   void run_sink();
   Result<void> write(const EncodedBatch& batch);
+  void count_fallback(Facts::Fallback why);
   Summary summary() const;
   Result<Summary> close();
 };
@@ -135,15 +142,34 @@ Result<void> Capture::Impl::prepare() {
   return {};
 }
 
+// All that it takes is bounded: a guest may offer thousands of triggers and answer just in time for each.
+Result<void> Capture::Impl::arm(Watched& watched) {
+  const auto until = std::chrono::steady_clock::now() + kArming;
+  for (const SitePlan& site : watched.plans->sites()) {
+    if (std::chrono::steady_clock::now() > until)
+      return fail({.code = Errc::timeout,
+                   .subject = "the guest to switch all its triggers on",
+                   .guest = watched.name});
+    if (auto armed = watched.guest->arm(site.arm); !armed) return armed;
+  }
+  return {};
+}
+
+// As it was planned; guests of several kinds may take one rule in several modes, and the channels tell each.
+Mode Capture::Impl::mode_of(const Rule& rule) const {
+  for (const Watched& watched : guests)
+    for (const RulePlan& plan : watched.plans->rules())
+      if (plan.rule == &rule) return plan.mode;
+  return rule.mode.value_or(rule.on.empty() ? PAUSED : SYNC);
+}
+
 // Arms the triggers, and only then begins the output: what cannot be captured costs no older file. The
 // stages run already, so that a SYNC thread does not wait for our start; the sink waits for this.
 Result<void> Capture::Impl::begin() {
   Result<void> begun;
   try {
-    for (Watched& watched : guests) {
-      for (const SitePlan& site : watched.plans->sites())
-        if (begun) begun = watched.guest->arm(site.arm);
-    }
+    for (Watched& watched : guests)
+      if (begun) begun = arm(watched);
     if (begun) begun = introduce();
   } catch (const std::bad_alloc&) {
     begun = fail({.code = Errc::system, .operation = "allocate memory to begin", .sys = ENOMEM});
@@ -173,7 +199,7 @@ Result<void> Capture::Impl::introduce() {
     info.set_name(rule.name.empty() ? rule.on : rule.name);
     info.set_on(rule.on);
     info.set_every_ns(static_cast<std::uint64_t>(rule.every.count()));
-    info.set_mode(rule.mode.value_or(rule.on.empty() ? PAUSED : SYNC));
+    info.set_mode(mode_of(rule));
     for (const std::string& expression : rule.read) info.add_read(expression);
   }
   if (auto written = sink->session(session); !written) return written;
@@ -231,7 +257,7 @@ void Capture::Impl::run_snapshot() {
     try {
       snapshotter->take(*batch);
     } catch (const std::bad_alloc&) {
-      lose(*batch);
+      lose(*batch, batch->events.size());
     }
     to_encode.pass(std::move(batch));
   }
@@ -240,17 +266,20 @@ void Capture::Impl::run_snapshot() {
 void Capture::Impl::run_encode() {
   for (bool last = false; !last;) {
     std::unique_ptr<Batch> batch = to_encode.receive();
-    std::unique_ptr<EncodedBatch> encoded = to_sink.take_empty();
     last = batch->last;
-    try {
-      encoder->encode(*batch, *encoded);
-    } catch (const std::bad_alloc&) {
-      lose(*batch);
-      encoded->clear();
-      encoded->last = last;
-    }
+    std::size_t next = 0;
+    do {
+      std::unique_ptr<EncodedBatch> encoded = to_sink.take_empty();
+      try {
+        next = encoder->encode(*batch, next, *encoded);
+      } catch (const std::bad_alloc&) {
+        lose(*batch, batch->shots.size() - next);
+        encoded->clear();
+        encoded->last = last;
+      }
+      to_sink.pass(std::move(encoded));
+    } while (next < batch->shots.size());
     to_snapshot.give_back(std::move(batch));
-    to_sink.pass(std::move(encoded));
   }
 }
 
@@ -263,9 +292,9 @@ void Capture::Impl::out_of_memory() {
   stop("out of memory");
 }
 
-void Capture::Impl::lose(Batch& batch) {
+void Capture::Impl::lose(Batch& batch, std::size_t count) {
   const bool last = batch.last;
-  add(counters.lost, batch.events.size());
+  add(counters.lost, count);
   batch.clear();
   batch.last = last;
   out_of_memory();
@@ -302,6 +331,20 @@ void Capture::Impl::run_sink() {
   ended.notify_all();
 }
 
+void Capture::Impl::count_fallback(Facts::Fallback why) {
+  switch (why) {
+    case Facts::OVER_BUDGET:
+      return add(counters.over_budget, 1);
+    case Facts::PAUSE_FAILED:
+      return add(counters.pause_failures, 1);
+    case Facts::GAVE_UP_WAITING:
+    case Facts::COULD_NOT_WAIT:
+      return add(counters.sync_timeouts, 1);
+    default:
+      return;
+  }
+}
+
 Result<void> Capture::Impl::write(const EncodedBatch& batch) {
   for (const auto& announcement : batch.announcements) {
     for (const vmitap::Catalog& catalog : announcement->catalogs)
@@ -318,11 +361,13 @@ Result<void> Capture::Impl::write(const EncodedBatch& batch) {
       return written;
     ++channel_records[record.channel];
     add(counters.records, 1);
+    count_fallback(record.fallback);
     if (options.count && before + 1 == *options.count) stop("count reached");
   }
   for (const Loss& loss : batch.losses) {
     lost[Loss::Reason_Name(loss.reason())] += loss.count();
     if (loss.reason() == Loss::RING_ERROR) broke_rules.try_emplace(loss.guest(), loss.detail());
+    if (loss.reason() == Loss::NOT_WATCHED) not_watched.try_emplace(loss.guest(), loss.detail());
     if (auto written = sink->loss(loss); !written) return written;
   }
   if (batch.flush) return sink->flush();
@@ -355,6 +400,7 @@ Summary Capture::Impl::summary() const {
       rule.set_records(count == channel_records.end() ? 0 : count->second);
     }
   }
+  for (const GuestEnd& end : guests_ended) *summary.add_guests_ended() = end;
   for (const auto& [reason, count] : lost) (*summary.mutable_lost())[reason] = count;
   summary.set_records(counters.records.load());
   summary.set_pauses(counters.pauses.load());
@@ -418,6 +464,10 @@ Result<std::unique_ptr<Capture>> Capture::start(std::vector<std::unique_ptr<back
     impl->controls.push_back(*std::move(control));
   }
   impl->drain->take_controls(impl->controls);
+  impl->drain->tell_ends([&capture = *impl](GuestEnd end) {
+    const std::lock_guard lock(capture.mutex);
+    capture.guests_ended.push_back(std::move(end));
+  });
   impl->snapshotter = std::make_unique<Snapshotter>(std::move(snapshot), impl->counters);
   impl->encoder = std::make_unique<Encoder>(std::move(names));
   impl->started = std::chrono::steady_clock::now();
@@ -458,10 +508,13 @@ Statistics Capture::statistics() const {
   result.over_budget = counters.over_budget.load(std::memory_order_relaxed);
   result.sync_timeouts = counters.sync_timeouts.load(std::memory_order_relaxed);
   result.bytes_written = counters.bytes_written.load(std::memory_order_relaxed);
+  const std::lock_guard lock(impl_->mutex);
+  result.guests_ended = impl_->guests_ended;
   return result;
 }
 
 const std::map<std::string, std::string>& Capture::broke_rules() const { return impl_->broke_rules; }
+const std::map<std::string, std::string>& Capture::not_watched() const { return impl_->not_watched; }
 
 void Capture::stop(std::string_view why) { impl_->stop(why); }
 

@@ -52,6 +52,7 @@ struct Statistics {
   std::uint64_t over_budget = 0;
   std::uint64_t sync_timeouts = 0;
   std::uint64_t bytes_written = 0;
+  std::vector<GuestEnd> guests_ended = {};
 };
 
 // Thread rule: start(), wait(), and the destructor from one thread; the rest from any.
@@ -68,6 +69,8 @@ class Capture {
   [[nodiscard]] Statistics statistics() const;
   // Guests that broke the rings' rules, and how it began. After wait().
   [[nodiscard]] const std::map<std::string, std::string>& broke_rules() const;
+  // Guests whose new triggers could not be watched, and why at first. After wait().
+  [[nodiscard]] const std::map<std::string, std::string>& not_watched() const;
   void stop(std::string_view why);  // async; async-signal-safe it is not
   // Stops this process as Ctrl-Z does, at a moment at which it keeps no guest paused. Returns when it goes
   // on.

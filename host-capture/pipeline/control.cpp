@@ -21,6 +21,8 @@ using namespace std::chrono_literals;
 // Between two lists: somebody who loads modules waits for less, and somebody who says so all the time costs
 // little.
 constexpr auto kPause = 200ms;
+// After a call that said nothing: a guest may ring as often as it likes.
+constexpr auto kQuiet = 10ms;
 
 }  // namespace
 
@@ -77,7 +79,7 @@ void Control::run(const std::stop_token& stopped) {
   while (!stopped.stop_requested()) {
     wait(!ended_ && listening_.load(std::memory_order_relaxed));
     try {
-      serve();
+      serve(stopped);
       if (!ended_ && is_new_ && Clock::now() >= looked_ + kPause) look();
     } catch (const std::bad_alloc&) {
       tell(
@@ -91,10 +93,11 @@ void Control::wait(bool listens) {
   std::array<pollfd, 2> ends{{{.fd = wake_.get(), .events = POLLIN, .revents = 0},
                               {.fd = listens ? guest_.control() : -1, .events = POLLIN, .revents = 0}}};
   int patience = -1;
-  if (is_new_ && !ended_) {
-    // What comes meanwhile is the same news.
+  const bool looks = is_new_ && !ended_;  // what comes before that is the same news
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(
+      (looks ? looked_ + kPause : heard_nothing_ + kQuiet) - Clock::now());
+  if (looks || (listens && left.count() > 0)) {
     ends[1].fd = -1;
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(looked_ + kPause - Clock::now());
     patience = static_cast<int>(std::max<std::int64_t>(left.count(), 0));
   }
   if (::poll(ends.data(), ends.size(), patience) <= 0) return;
@@ -108,6 +111,7 @@ void Control::wait(bool listens) {
 void Control::hear() {
   switch (guest_.on_control()) {
     case backend::Guest::ControlEvent::none:
+      heard_nothing_ = Clock::now();
       break;
     case backend::Guest::ControlEvent::changed:
       is_new_ = true;
@@ -129,18 +133,20 @@ void Control::look() {
   tell(*std::move(listing));
 }
 
-void Control::serve() {
-  for (Request request; requests_.try_dequeue(request);) {
+void Control::serve(const std::stop_token& stopped) {
+  for (Request request; !stopped.stop_requested() && requests_.try_dequeue(request);) {
     if (const auto* armed = std::get_if<std::vector<backend::ArmRequest>>(&request)) {
       for (const backend::ArmRequest& each : *armed)
         if (auto done = guest_.arm(each); !done) {
+          if (done.error().code == Errc::unknown_name) continue;  // it has gone again
           tell(std::move(done.error()));
           break;  // who did not answer once need not be asked again
         }
       continue;
     }
+    // One that takes its time over each is not waited for longer than for one answer.
     for (const TriggerId trigger : std::get<std::vector<TriggerId>>(request))
-      if (!guest_.disarm(trigger)) break;
+      if (stopped.stop_requested() || !guest_.disarm(trigger)) break;
     ended_ = true;
     tell(Disarmed{});
   }

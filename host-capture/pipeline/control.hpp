@@ -59,7 +59,7 @@ class Control {
         on_news_(std::move(on_news)) {}
   void run(const std::stop_token& stopped);
   void wait(bool listens);
-  void serve();
+  void serve(const std::stop_token& stopped);
   void hear();
   void look();
   void tell(News news);
@@ -76,6 +76,7 @@ class Control {
   bool ended_ = false;   // gone, or disarmed: nothing more is heard
   bool is_new_ = false;  // what the guest offers has changed
   Clock::time_point looked_;
+  Clock::time_point heard_nothing_;
   std::jthread thread_;
 };
 

@@ -239,7 +239,7 @@ void Drain::collect_losses(Batch& batch) {
       lose(i, Loss::RING_ERROR, 1, error.ring,
            std::string(words(error.error)) + " at position " + std::to_string(error.position));
   }
-  std::ranges::move(pending_losses_, std::back_inserter(batch.losses));
+  for (auto& [place, loss] : pending_losses_) batch.losses.push_back(std::move(loss));
   pending_losses_.clear();
 }
 
@@ -247,20 +247,14 @@ void Drain::lose(std::uint32_t guest, Loss::Reason reason, std::uint64_t count, 
                  std::string detail) {
   if (count == 0) return;
   if (reason != Loss::MISSED_TICK) add(counters_.lost, count);
-  // One message for what is lost in one place between two looks, however much that is.
-  for (Loss& loss : pending_losses_) {
-    if (loss.reason() != reason || loss.ring() != ring || loss.guest() != guests_[guest].name ||
-        loss.detail() != detail)
-      continue;
-    loss.set_count(loss.count() + count);
-    return;
-  }
-  Loss& loss = pending_losses_.emplace_back();
+  const auto [place, is_new] = pending_losses_.try_emplace({guest, reason, ring, std::move(detail)});
+  Loss& loss = place->second;
+  loss.set_count(loss.count() + count);
+  if (!is_new) return;
   loss.set_reason(reason);
-  loss.set_count(count);
   loss.set_guest(guests_[guest].name);
   loss.set_ring(ring);
-  loss.set_detail(std::move(detail));
+  loss.set_detail(std::get<3>(place->first));
   loss.set_time_ns(
       static_cast<std::uint64_t>(guests_[guest].clock.realtime_ns(guests_[guest].guest->ticks())));
 }
@@ -317,8 +311,7 @@ void Drain::hear(Batch& batch) {
       } else if (const auto* listing = std::get_if<Listing>(&*news)) {
         plan_new_sites(batch, i, *listing);
       } else {
-        lose(i, Loss::RING_ERROR, 1, 0,
-             "triggers of a new object are not captured: " + describe(std::get<Error>(*news)));
+        lose_new_triggers(i, std::get<Error>(*news));
       }
     }
   }
@@ -340,7 +333,12 @@ void Drain::bury(Batch& batch, std::uint32_t index) {
   collect_losses(batch);
   guest.gone = true;
   ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, guest.guest->doorbell(), nullptr);
-  ended_by_ = "guest " + guest.name + " " + guest.guest->epitaph();
+  GuestEnd end;
+  end.set_guest(guest.name);
+  end.set_how(guest.guest->epitaph());
+  end.set_time_ns(static_cast<std::uint64_t>(guest.clock.realtime_ns(guest.guest->ticks())));
+  ended_by_ = "guest " + end.guest() + " " + end.how();
+  on_end_(std::move(end));
 }
 
 void Drain::plan_new_sites(Batch& batch, std::uint32_t index, const Listing& listing) {
@@ -365,9 +363,12 @@ void Drain::plan_new_sites(Batch& batch, std::uint32_t index, const Listing& lis
   for (std::size_t i = sites; i < guest.plans->sites().size(); ++i)
     arm.push_back(guest.plans->sites()[i].arm);
   if (!arm.empty()) guest.control->arm(std::move(arm));
-  if (!updated)
-    lose(index, Loss::RING_ERROR, 1, 0,
-         "triggers of a new object are not captured: " + describe(updated.error()));
+  if (!updated) lose_new_triggers(index, updated.error());
+}
+
+void Drain::lose_new_triggers(std::uint32_t index, const Error& why) {
+  lose(index, why.code == Errc::protocol ? Loss::RING_ERROR : Loss::NOT_WATCHED, 1, 0,
+       "triggers of a new object are not captured: " + describe(why));
 }
 
 // No record waits in a ring, and no thread is in the midst of one.

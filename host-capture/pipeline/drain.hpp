@@ -6,9 +6,11 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "backend/guest.hpp"
@@ -51,6 +53,10 @@ class Drain {
   // Who drives the control conversations; before run(). In the order of the guests.
   void take_controls(const std::vector<std::unique_ptr<Control>>& controls);
 
+  // Told of each guest that ends, on the thread of run(); before run().
+  using OnEnd = std::function<void(GuestEnd)>;
+  void tell_ends(OnEnd on_end) { on_end_ = std::move(on_end); }
+
   // Any thread.
   void stop() noexcept;
   void fire_manual() noexcept;
@@ -88,6 +94,7 @@ class Drain {
   static bool has_records(DrainGuest& guest);
   bool all_quiet();
   std::unique_ptr<Batch> empty_batch();
+  void lose_new_triggers(std::uint32_t guest, const Error& why);
   void plan_new_sites(Batch& batch, std::uint32_t guest, const Listing& listing);
   void wake() noexcept;
   void disarm_all(std::unique_ptr<Batch>& batch);
@@ -107,10 +114,13 @@ class Drain {
   std::atomic<bool> stopping_{false};
   std::atomic<std::uint32_t> manual_{0};
   std::atomic<bool> has_news_{false};
+  OnEnd on_end_;
   Clock::time_point busy_;
   Clock::time_point housekept_;
   std::string ended_by_;
-  std::vector<Loss> pending_losses_;
+  // By guest, reason, ring and detail: one message for what is lost in one place between two looks, however
+  // much that is.
+  std::map<std::tuple<std::uint32_t, Loss::Reason, std::uint32_t, std::string>, Loss> pending_losses_;
   std::vector<ring::Consumer::Loss> losses_;
   std::vector<ring::Consumer::Latched> latched_;
 };

@@ -7,6 +7,7 @@
 namespace vmitap::pipeline {
 namespace {
 
+constexpr std::size_t kPiece = std::size_t{4} << 20;  // bytes; a single record may exceed them
 constexpr std::uint32_t kVarint = 0, kFixed64 = 1, kDelimited = 2;
 
 void put_varint(types::BackWriter& out, int field, std::uint64_t value) {
@@ -37,8 +38,14 @@ std::uint64_t span_ns(const backend::ClockMap& clock, std::uint64_t from, std::u
 
 }  // namespace
 
-void Encoder::encode(const Batch& batch, EncodedBatch& out) {
-  for (const Shot& shot : batch.shots) {
+std::size_t Encoder::encode(const Batch& batch, std::size_t from, EncodedBatch& out) {
+  if (from == 0) {
+    out.losses.insert(out.losses.end(), batch.losses.begin(), batch.losses.end());
+    out.announcements = batch.announcements;
+  }
+  std::size_t next = from;
+  for (; next < batch.shots.size() && out.bytes.size() < kPiece; ++next) {
+    const Shot& shot = batch.shots[next];
     writer_.clear();
     encode_shot(batch, shot);
     const auto bytes = writer_.bytes();
@@ -47,13 +54,15 @@ void Encoder::encode(const Batch& batch, EncodedBatch& out) {
         {.channel = shot.rule->channel,
          .time_ns = static_cast<std::uint64_t>(batch.clocks[event.guest].realtime_ns(event.ticks)),
          .offset = out.bytes.size(),
-         .size = bytes.size()});
+         .size = bytes.size(),
+         .fallback = shot.fallback});
     out.bytes.insert(out.bytes.end(), bytes.begin(), bytes.end());
   }
-  out.losses.insert(out.losses.end(), batch.losses.begin(), batch.losses.end());
-  out.announcements = batch.announcements;
-  out.flush = batch.flush;
-  out.last = batch.last;
+  if (next == batch.shots.size()) {
+    out.flush = batch.flush;
+    out.last = batch.last;
+  }
+  return next;
 }
 
 // The last field first.

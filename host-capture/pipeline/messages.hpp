@@ -50,8 +50,9 @@ struct Shot {
   Facts::Fallback fallback = Facts::FALLBACK_UNSPECIFIED;
   std::uint64_t taken_ticks = 0;
   std::uint64_t pause_ns = 0;
-  std::size_t values_offset = 0;  // RulePlan::values_size bytes of Batch::values
+  std::size_t values_offset = 0;  // RulePlan::values_size bytes of Batch::values, then its guards'
   std::uint64_t unread = 0;       // bit i: value i could not be read
+  std::uint64_t stale = 0;        // bit i: value i was read through a pointer that leads elsewhere by now
   std::size_t failures_at = 0;    // why, one in Batch::failures for each bit, from the lowest
 };
 
@@ -89,9 +90,12 @@ struct EncodedRecord {
   std::uint64_t time_ns = 0;
   std::size_t offset = 0;
   std::size_t size = 0;
+  Facts::Fallback fallback = Facts::FALLBACK_UNSPECIFIED;
 };
 
 struct EncodedBatch {
+  static constexpr std::size_t kKept = std::size_t{8} << 20;  // bytes; one that had a giant goes back small
+
   std::vector<EncodedRecord> records;
   std::vector<std::byte> bytes;
   std::vector<Loss> losses;
@@ -102,6 +106,7 @@ struct EncodedBatch {
   void clear() {
     records.clear();
     bytes.clear();
+    if (bytes.capacity() > kKept) bytes.shrink_to_fit();
     losses.clear();
     announcements.clear();
     flush = last = false;

@@ -16,9 +16,9 @@ struct PacketFilter {
   std::vector<vmitap_filter_step> steps;
 };
 
-// Of frames with an Ethernet header. Errc::bad_filter with libpcap's own words; Errc::too_large beyond
-// VMITAP_FILTER_MAX steps. Names of hosts are looked up. Thread rule: one thread at a time, as libpcap's
-// parser wants it.
+// Of frames with an Ethernet header. Errc::bad_filter with libpcap's own words, or if it needs
+// more than the packet's bytes or a loop; Errc::too_large beyond VMITAP_FILTER_MAX steps. Names of hosts are
+// looked up. Thread rule: one thread at a time, as libpcap's parser wants it.
 Result<PacketFilter> compile_filter(const std::string& text);
 
 }  // namespace vmitap::pipeline

@@ -2,6 +2,7 @@
 #include "pipeline/rules.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
 
 #include "base/nearest.hpp"
@@ -13,14 +14,36 @@ namespace {
 
 // Far more than programs load, and few enough for a guest that makes them up to cost the host little.
 constexpr std::size_t kObjectsMax = 1024;
+constexpr std::size_t kRecordMax = std::size_t{32} << 20;
+constexpr std::size_t kCopiesMax = 16;  // of one object, as dlmopen() makes them
 constexpr std::size_t kSitesMax = 16384;
 
-Mode mode_of(const Rule& rule) { return rule.mode.value_or(rule.on.empty() ? PAUSED : SYNC); }
+Mode default_mode(const Rule& rule) { return rule.mode.value_or(rule.on.empty() ? PAUSED : SYNC); }
 
 std::string name_of(const Rule& rule) {
   if (!rule.name.empty()) return rule.name;
   if (!rule.on.empty()) return rule.on;
   return rule.every.count() > 0 ? "every" : "manual";
+}
+
+// Where a marked variable stands is best known to the running guest. What it says nothing new of is shared.
+std::shared_ptr<const types::Catalog> as_it_runs(std::shared_ptr<const types::Catalog> object,
+                                                 const backend::GuestModule& module,
+                                                 const backend::GuestCatalog& listed) {
+  std::shared_ptr<types::Catalog> mine;
+  for (std::size_t i = 0; i < object->marks.size(); ++i)
+    for (const backend::GuestSite& site : listed.sites) {
+      const types::Mark& mark = object->marks[i];
+      if (site.is_trigger || site.module != module.id ||
+          site.descriptor.value - module.load_bias != mark.descriptor.value)
+        continue;
+      const LinkAddr variable{site.variable.value - module.load_bias};
+      if (mark.variable == variable && mark.per_cpu == site.per_cpu) continue;
+      if (!mine) object = mine = std::make_shared<types::Catalog>(*object);
+      mine->marks[i].variable = variable;
+      mine->marks[i].per_cpu = site.per_cpu;
+    }
+  return object;
 }
 
 // The same arguments: names, spelled types and places.
@@ -69,6 +92,33 @@ bool is_copied_by_guest(const types::Value& value, Mode mode) {
   return mode == INLINE || value.fetch.base == VMITAP_FETCH_PACKET;
 }
 
+bool is_in_record(const types::Value& value) {
+  return value.fetch.base == VMITAP_FETCH_PACKET ||
+         (value.fetch.base == VMITAP_FETCH_ARGUMENT && value.fetch.hops == 0);
+}
+
+// Of a trigger that fires in this host: no thread of the guest waits there, nor could it copy.
+Result<Mode> mode_beside_guest(const Rule& rule, const std::vector<types::Value>& values) {
+  const auto refuse = [&](const char* mode, std::string why) {
+    return fail({.code = Errc::bad_config,
+                 .operation = "plan rule",
+                 .subject = std::string("mode ") + mode + " of rule " + name_of(rule),
+                 .hint = std::move(why)});
+  };
+  if (rule.mode == SYNC)
+    return refuse(
+        "sync",
+        "the trigger fires in this host, whose network stack waits for nobody; take paused or live, or none "
+        "if nothing is to be read");
+  const auto read = std::ranges::find_if_not(values, is_in_record);
+  // All that it takes is in the record itself: nobody is paused for it.
+  if (read == values.end()) return INLINE;
+  if (rule.mode == INLINE)
+    return refuse("inline", "the trigger fires in this host, where nobody can copy " + read->expression +
+                                " out of the guest meanwhile; take paused or live");
+  return rule.mode.value_or(PAUSED);
+}
+
 // Filters are the guest's, one a trigger; so is the packet.
 Result<void> check_packet_rule(const Rule& rule, const backend::GuestSite& site, const SitePlan* known) {
   if (!site.has_packet && (rule.snap != 0 || !rule.filter.text.empty()))
@@ -100,6 +150,11 @@ Result<Listing> Listing::take(backend::Guest& guest, const Options& options,
   auto listed = guest.list();
   if (!listed) return fail(std::move(listed.error()));
   Listing listing{.catalog = *std::move(listed), .loaded = {}, .untyped = {}};
+  struct Known {
+    Result<std::shared_ptr<const types::Catalog>> object;
+    std::size_t count = 0;
+  };
+  std::unordered_map<std::string, Known> read;  // by build id; of what has none by path
   for (const backend::GuestModule& module : listing.catalog.modules) {
     if (known_modules.contains(module.id)) continue;
     if (known_modules.size() + listing.loaded.size() + listing.untyped.size() >= kObjectsMax) {
@@ -108,21 +163,18 @@ Result<Listing> Listing::take(backend::Guest& guest, const Options& options,
                    .subject = "the number of objects that the guest loaded since the capture began",
                    .number = kObjectsMax});
     }
-    auto loaded = types::load_module(module, {.debug_dirs = options.debug_dirs});
-    if (!loaded) {
-      listing.untyped.emplace_back(module.id, std::move(loaded.error()));
+    Known& known = read[module.build_id.empty() ? module.path : module.build_id];
+    if (known.count++ == 0) known.object = types::load_module(module, {.debug_dirs = options.debug_dirs});
+    if (known.count > kCopiesMax)
+      known.object = fail({.code = Errc::too_large,
+                           .operation = "load types",
+                           .subject = "how often the guest has loaded " + module.path,
+                           .number = kCopiesMax});
+    if (!known.object) {
+      listing.untyped.emplace_back(module.id, known.object.error());
       continue;
     }
-    // Where a marked variable stands is best known to the running guest.
-    auto catalog = std::make_shared<types::Catalog>(**loaded);
-    for (types::Mark& mark : catalog->marks)
-      for (const backend::GuestSite& site : listing.catalog.sites)
-        if (!site.is_trigger && site.module == module.id &&
-            site.descriptor.value - module.load_bias == mark.descriptor.value) {
-          mark.variable = LinkAddr{site.variable.value - module.load_bias};
-          mark.per_cpu = site.per_cpu;
-        }
-    listing.loaded.emplace_back(module.id, std::move(catalog));
+    listing.loaded.emplace_back(module.id, as_it_runs(*known.object, module, listing.catalog));
   }
   return listing;
 }
@@ -151,7 +203,10 @@ Result<std::unique_ptr<Plans>> Plans::make(backend::Guest& guest, const Options&
       const types::Scope scope{.objects = plans->objects_,
                                .kernel = plans->kernel_.get(),
                                .per_cpu_offsets = plans->per_cpu_offsets_};
-      auto plan = plans->plan_rule(rule, scope, rule.on.empty() ? mode_of(rule) : PAUSED, next_channel);
+      const auto fixed = [mode = rule.on.empty() ? default_mode(rule) : PAUSED](const auto&) -> Result<Mode> {
+        return mode;
+      };
+      auto plan = plans->plan_rule(rule, scope, fixed, next_channel);
       if (!plan) return fail(std::move(plan.error()));
       if (rule.every.count() > 0) {
         plans->timers_[i] = std::make_unique<SitePlan>();
@@ -192,7 +247,7 @@ Result<void> Plans::load_kernel(backend::Guest& guest, const backend::GuestCatal
   const bool is_needed = std::ranges::any_of(
       options.rules, [](const Rule& rule) { return std::ranges::any_of(rule.read, types::needs_kernel); });
   if (!is_needed) return {};
-  auto read = types::Kernel::read(guest, listed.kernel);
+  auto read = types::Kernel::read(guest, listed.kernel, listed.why_no_kernel);
   if (!read) return fail(std::move(read.error()));
   kernel_ = *std::move(read);
   return {};
@@ -321,12 +376,15 @@ Result<void> Plans::plan_site(std::size_t rule_index, const backend::GuestSite& 
                            .site = &plan->described,
                            .kernel = kernel_.get(),
                            .per_cpu_offsets = per_cpu_offsets_};
-  auto made = plan_rule(rule, scope, mode_of(rule), next_channel);
+  const auto mode = [&](const std::vector<types::Value>& values) -> Result<Mode> {
+    return site.fires_in_host ? mode_beside_guest(rule, values) : default_mode(rule);
+  };
+  auto made = plan_rule(rule, scope, mode, next_channel);
   if (!made) return fail(std::move(made.error()));
   return feed(*plan, **made, options);
 }
 
-Result<const RulePlan*> Plans::plan_rule(const Rule& rule, const types::Scope& scope, Mode mode,
+Result<const RulePlan*> Plans::plan_rule(const Rule& rule, const types::Scope& scope, const ModeOf& mode_of,
                                          ChannelId& next_channel) {
   const std::size_t count = rule.read.size() + (rule.snap != 0 ? 1 : 0);
   if (count > VMITAP_FETCH_MAX)
@@ -336,7 +394,6 @@ Result<const RulePlan*> Plans::plan_rule(const Rule& rule, const types::Scope& s
                  .number = VMITAP_FETCH_MAX});
   RulePlan plan;
   plan.rule = &rule;
-  plan.mode = mode;
   const auto take = [&](types::Value value) {
     plan.value_offsets.push_back(plan.values_size);
     plan.values_size += value.fetch.size;
@@ -344,13 +401,27 @@ Result<const RulePlan*> Plans::plan_rule(const Rule& rule, const types::Scope& s
   };
   for (const std::string& expression : rule.read) {
     auto value = types::resolve(expression, scope);
-    if (!value) return fail(why_unknown(std::move(value.error()), expression));
+    if (!value) {
+      Error error = why_unknown(std::move(value.error()), expression);
+      error.rule = name_of(rule);
+      error.expression = expression;
+      return fail(std::move(error));
+    }
     take(*std::move(value));
   }
+  auto mode = mode_of(plan.values);
+  if (!mode) return fail(std::move(mode.error()));
+  plan.mode = *mode;
+  if (auto guarded = guard(plan, scope); !guarded) return fail(std::move(guarded.error()));
   if (rule.snap != 0 && scope.site != nullptr) take(packet_bytes(rule.snap));
   const auto same_name = std::ranges::count_if(
       rules_, [&](const RulePlan& other) { return name_of(*other.rule) == name_of(rule); });
   plan.channel_name = name_of(rule) + (same_name > 0 ? "#" + std::to_string(same_name + 1) : "");
+  if (next_channel == std::numeric_limits<ChannelId>::max())
+    return fail({.code = Errc::too_large,
+                 .operation = "plan rule",
+                 .subject = "the number of shapes that the rules' records have",
+                 .number = next_channel});
   plan.channel = next_channel++;
   auto schema = types::make_schema(
       plan.channel_name, scope.site != nullptr ? scope.site_object->catalog.get() : nullptr,
@@ -359,7 +430,40 @@ Result<const RulePlan*> Plans::plan_rule(const Rule& rule, const types::Scope& s
       scope.site != nullptr ? scope.site->arguments_size : 0, plan.values);
   if (!schema) return fail(std::move(schema.error()));
   plan.schema = *std::move(schema);
+  std::size_t encoded_max = 0;
+  for (const types::EncodePlan& value : plan.schema.values) encoded_max += value.encoded_max();
+  if (encoded_max > kRecordMax)
+    return fail({.code = Errc::too_large,
+                 .operation = "plan rule",
+                 .subject = "what a record of rule " + name_of(rule) + " may become, in bytes,",
+                 .number = kRecordMax,
+                 .hint = "read members, or fewer elements, and not the whole"});
   return &rules_.emplace_back(std::move(plan));
+}
+
+// What the guest copies itself when it fires needs no witness.
+Result<void> Plans::guard(RulePlan& plan, const types::Scope& scope) {
+  if (plan.mode == INLINE || scope.site == nullptr) return {};
+  for (const types::Witness& witness : scope.site->witnesses) {
+    const auto pointer = std::ranges::find(scope.site->arguments, witness.pointer, &types::Argument::name);
+    if (pointer == scope.site->arguments.end())
+      continue;  // of another: it vouches for nothing that can be read
+    Guard guard{.was_at = witness.offset, .is_count = witness.is_count, .offset = plan.guards_size};
+    for (std::size_t i = 0; i < plan.values.size(); ++i) {
+      const vmitap_fetch& fetch = plan.values[i].fetch;
+      if (fetch.base == VMITAP_FETCH_ARGUMENT && fetch.hops > 0 && fetch.origin == pointer->offset)
+        guard.guarded |= std::uint64_t{1} << i;
+    }
+    if (guard.guarded == 0) continue;
+    auto value = types::resolve(witness.expression, scope);
+    if (!value) return fail(std::move(value.error()));
+    guard.fetch = value->fetch;
+    if (!guard.is_count)  // the trigger widened what is less than an int
+      guard.fetch.size = static_cast<std::uint32_t>(std::min<std::uint64_t>(value->fetch.size, witness.size));
+    plan.guards_size += guard.fetch.size;
+    plan.guards.push_back(guard);
+  }
+  return {};
 }
 
 Result<void> Plans::feed(SitePlan& site, const RulePlan& rule, const Options& options) {
@@ -379,7 +483,7 @@ Result<void> Plans::feed(SitePlan& site, const RulePlan& rule, const Options& op
   }
   site.feeds.push_back(feed);
   std::size_t values_size = 0;
-  for (const Feed& each : site.feeds) values_size += each.rule->values_size;
+  for (const Feed& each : site.feeds) values_size += each.rule->values_size + each.rule->guards_size;
   values_size_max_ = std::max(values_size_max_, values_size);
   site.payload_size = site.arguments_size;
   if (!site.arm.inline_fetches.empty()) site.payload_size += sizeof(std::uint64_t);

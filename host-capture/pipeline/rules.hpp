@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -21,6 +22,15 @@
 
 namespace vmitap::pipeline {
 
+// A witness (types/layout.hpp) of the pointer that values are read through: read again after them.
+struct Guard {
+  vmitap_fetch fetch{};
+  std::uint64_t was_at = 0;  // what it was, in the arguments
+  bool is_count = false;
+  std::size_t offset = 0;     // in a shot's guards
+  std::uint64_t guarded = 0;  // bit i: value i
+};
+
 // One rule at one shape of arguments: one channel of the output.
 struct RulePlan {
   const Rule* rule = nullptr;
@@ -31,6 +41,8 @@ struct RulePlan {
   std::vector<types::Value> values;
   std::vector<std::size_t> value_offsets;  // in a shot's values
   std::size_t values_size = 0;
+  std::vector<Guard> guards;
+  std::size_t guards_size = 0;
   mutable std::uint64_t sequence = 0;  // the encode stage's
 };
 
@@ -119,8 +131,11 @@ class Plans {
                             ChannelId& next_channel);
   Result<void> plan_site(std::size_t rule, const backend::GuestSite& site, const Options& options,
                          ChannelId& next_channel);
-  Result<const RulePlan*> plan_rule(const Rule& rule, const types::Scope& scope, Mode mode,
+  // How values can be taken, once it is known what they are.
+  using ModeOf = std::function<Result<Mode>(const std::vector<types::Value>& values)>;
+  Result<const RulePlan*> plan_rule(const Rule& rule, const types::Scope& scope, const ModeOf& mode_of,
                                     ChannelId& next_channel);
+  static Result<void> guard(RulePlan& plan, const types::Scope& scope);
   Result<void> feed(SitePlan& site, const RulePlan& rule, const Options& options);
 
   std::unique_ptr<types::Kernel> kernel_;

@@ -21,6 +21,12 @@ std::uint64_t all_of(const RulePlan& rule) {
   return count >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << count) - 1;
 }
 
+// The arguments are followed by a bitmap: which values the guest could copy, the feed's first in bit 0. A
+// feed without any may stand behind 64 of others.
+std::uint64_t copied_from(std::span<const std::byte> payload, const SitePlan& site, const Feed& feed) {
+  return feed.inline_first < 64 ? load_u64(payload, site.arguments_size) >> feed.inline_first : 0;
+}
+
 }  // namespace
 
 void Snapshotter::take(Batch& batch) {
@@ -42,13 +48,13 @@ void Snapshotter::plan_shots(Batch& batch) {
       if (feed.one_in > 1 && feed.passed++ % feed.one_in != 0) continue;
       const RulePlan& rule = *feed.rule;
       batch.shots.push_back({.event = event, .rule = &rule, .mode = rule.mode, .values_offset = size});
-      size += rule.values_size;
+      size += rule.values_size + rule.guards_size;
     }
   }
   batch.values.resize(size);
 }
 
-// The guest copied these itself: the arguments are followed by a bitmap and the values.
+// The guest copied these itself.
 void Snapshotter::take_inline(Batch& batch) {
   for (Shot& shot : batch.shots) {
     if (shot.mode != INLINE) continue;
@@ -61,7 +67,7 @@ void Snapshotter::take_inline(Batch& batch) {
     if ((event.flags & VMITAP_RECORD_INLINE) == 0 || payload.size() < from + shot.rule->values_size) {
       shot.unread = all_of(*shot.rule);
     } else {
-      const std::uint64_t good = load_u64(payload, site.arguments_size) >> feed.inline_first;
+      const std::uint64_t good = copied_from(payload, site, feed);
       shot.unread = ~good & all_of(*shot.rule);
       std::memcpy(batch.values.data() + shot.values_offset, payload.data() + from, shot.rule->values_size);
     }
@@ -91,7 +97,6 @@ void Snapshotter::take_sync(Batch& batch, std::uint32_t index) {
       shot.mode = LIVE;
       shot.fallback =
           (event.flags & VMITAP_RECORD_SYNC) != 0 ? Facts::GAVE_UP_WAITING : Facts::COULD_NOT_WAIT;
-      add(counters_.sync_timeouts, 1);
     }
   }
   if (any) finish(batch, *guest.guest);
@@ -104,18 +109,15 @@ void Snapshotter::take_sync(Batch& batch, std::uint32_t index) {
 
 void Snapshotter::take_paused(Batch& batch, std::uint32_t index) {
   SnapshotGuest& guest = guests_[index];
-  std::uint64_t records = 0;
+  bool any = false;
   for (std::uint32_t i = 0; i < batch.shots.size(); ++i) {
     if (batch.events[batch.shots[i].event].guest != index || batch.shots[i].mode != PAUSED) continue;
     begin(batch, i);
-    ++records;
+    any = true;
   }
-  if (records == 0) return;
+  if (!any) return;
 
-  if (!guest.budget.allows(PauseBudget::Clock::now())) {
-    add(counters_.over_budget, records);
-    return fall_back(batch, index, Facts::OVER_BUDGET);
-  }
+  if (!guest.budget.allows(PauseBudget::Clock::now())) return fall_back(batch, index, Facts::OVER_BUDGET);
   ask(batch);
   if (guest.guest->reads_ahead()) rehearse(batch, *guest.guest);
   const std::lock_guard window_open(window_);
@@ -124,7 +126,6 @@ void Snapshotter::take_paused(Batch& batch, std::uint32_t index) {
   if (!pause) {
     // Threads that had stopped before it failed have lost that time.
     guest.budget.spend(PauseBudget::Clock::now() - start);
-    add(counters_.pause_failures, records);
     batch.pause_problems.resize(guests_.size());
     batch.pause_problems[index] = describe(pause.error()) + "; " + remedy(pause.error());
     return fall_back(batch, index, Facts::PAUSE_FAILED);
@@ -147,10 +148,9 @@ void Snapshotter::take_paused(Batch& batch, std::uint32_t index) {
     shot.fallback = Facts::PAUSE_FAILED;
   }
   if (!stood_still) {
-    add(counters_.pause_failures, records);
     batch.pause_problems.resize(guests_.size());
     batch.pause_problems[index] =
-        "a read waited for a page that the guest itself has to bring; it was let go";
+        "what was read is not of one moment: a page was not there, or another one came in its place";
   }
   finish(batch, *guest.guest);
 }
@@ -214,6 +214,24 @@ void Snapshotter::begin(Batch& batch, std::uint32_t index) {
     }
     readings_.push_back(reading);
   }
+  begin_guards(shot, index, payload);
+}
+
+void Snapshotter::begin_guards(const Shot& shot, std::uint32_t index, std::span<const std::byte> payload) {
+  for (std::uint32_t i = 0; i < shot.rule->guards.size(); ++i) {
+    const Guard& guard = shot.rule->guards[i];
+    if (payload.size() < guard.fetch.origin + sizeof(std::uint64_t)) continue;
+    const std::uint64_t pointer = load_u64(payload, guard.fetch.origin);
+    if (pointer == 0) continue;
+    Reading reading{.fetch = &guard.fetch,
+                    .shot = index,
+                    .value = i,
+                    .into = shot.values_offset + shot.rule->values_size + guard.offset,
+                    .same_as = static_cast<std::uint32_t>(readings_.size()),
+                    .is_guard = true};
+    follow(reading, pointer);
+    readings_.push_back(reading);
+  }
 }
 
 // The packet's bytes stand in the record. False if the guest did not put them there.
@@ -223,7 +241,7 @@ bool Snapshotter::take_packet(Batch& batch, const Shot& shot, const Reading& rea
   const Feed& feed = *std::ranges::find(event.site->feeds, shot.rule, &Feed::rule);
   const std::size_t from = event.site->arguments_size + sizeof(std::uint64_t) + feed.inline_offset;
   if ((event.flags & VMITAP_RECORD_INLINE) == 0 || payload.size() < from + reading.fetch->size ||
-      (load_u64(payload, event.site->arguments_size) >> feed.inline_first & 1) == 0)
+      (copied_from(payload, *event.site, feed) & 1) == 0)
     return false;
   std::memcpy(batch.values.data() + reading.into, payload.data() + from, reading.fetch->size);
   return true;
@@ -243,7 +261,9 @@ bool Snapshotter::ask(Batch& batch) {
   requested_.clear();
   for (std::uint32_t i = 0; i < readings_.size(); ++i) {
     Reading& reading = readings_[i];
-    if (reading.failure || reading.same_as != i || reading.hop > reading.fetch->hops) continue;
+    if (reading.is_guard != at_guards_ || reading.failure || reading.same_as != i ||
+        reading.hop > reading.fetch->hops)
+      continue;
     const bool value = reading.hop == reading.fetch->hops;
     const auto into = value ? std::span(batch.values).subspan(reading.into, reading.fetch->size)
                             : std::as_writable_bytes(std::span(&reading.pointer, 1));
@@ -271,8 +291,27 @@ bool Snapshotter::answer() {
 }
 
 // Level by level. The first was asked for before.
-void Snapshotter::read_all(Batch& batch, backend::Guest& guest) {
+void Snapshotter::read_levels(Batch& batch, backend::Guest& guest) {
   for (bool more = !requests_.empty(); more; more = answer() && ask(batch)) guest.read(requests_);
+}
+
+// Guards come last: what still is what it was then, was it when the values were read.
+void Snapshotter::read_all(Batch& batch, backend::Guest& guest) {
+  read_levels(batch, guest);
+  at_guards_ = true;
+  if (ask(batch)) read_levels(batch, guest);
+  at_guards_ = false;
+}
+
+bool Snapshotter::holds(const Batch& batch, const Reading& reading) {
+  if (reading.failure) return false;
+  const Shot& shot = batch.shots[reading.shot];
+  const Guard& guard = shot.rule->guards[reading.value];
+  const auto is = std::span(batch.values).subspan(reading.into, guard.fetch.size);
+  if (guard.is_count) return std::ranges::any_of(is, [](std::byte each) { return each != std::byte{}; });
+  const auto payload = batch.payload(batch.events[shot.event]);
+  return payload.size() >= guard.was_at + is.size() &&
+         std::memcmp(is.data(), payload.data() + guard.was_at, is.size()) == 0;
 }
 
 // Right before a pause: the guest finds the pages, so that the pause need not.
@@ -289,11 +328,20 @@ void Snapshotter::finish(Batch& batch, const backend::Guest& guest) {
   // What was read from a process that had exec'd meanwhile are another program's bytes.
   const bool gone = !guest.alive();
   for (const Reading& reading : readings_) {
+    if (!reading.is_guard || holds(batch, reading)) continue;
+    Shot& shot = batch.shots[reading.shot];
+    shot.stale |= shot.rule->guards[reading.value].guarded;
+  }
+  for (const Reading& reading : readings_) {
+    if (reading.is_guard) continue;
     const Reading& source = readings_[reading.same_as];
     Shot& shot = batch.shots[reading.shot];
-    if (source.failure || gone) {
+    const bool stale = (shot.stale >> reading.value & 1) != 0;
+    if (source.failure || gone || stale) {
       if (shot.unread == 0) shot.failures_at = batch.failures.size();  // a shot's readings follow each other
-      batch.failures.push_back(gone ? Failure{.reason = Unread::GUEST_GONE, .address = {}} : *source.failure);
+      batch.failures.push_back(gone    ? Failure{.reason = Unread::GUEST_GONE, .address = {}}
+                               : stale ? Failure{.reason = Unread::STALE, .address = {}}
+                                       : *source.failure);
       shot.unread |= std::uint64_t{1} << reading.value;
       std::memset(batch.values.data() + reading.into, 0, reading.fetch->size);
     } else if (&source != &reading) {

@@ -43,13 +43,14 @@ class Snapshotter {
   struct Reading {
     const vmitap_fetch* fetch;
     std::uint32_t shot;
-    std::uint32_t value;
+    std::uint32_t value;        // or guard
     std::size_t into;           // in batch.values
     std::uint64_t address = 0;  // of the next load
     unsigned hop = 0;           // pointers followed so far
     std::uint64_t pointer = 0;  // where a load puts it
     std::uint32_t same_as;      // an earlier reading of the same bytes, or itself
     std::optional<Failure> failure = {};
+    bool is_guard = false;
   };
 
   void plan_shots(Batch& batch);
@@ -59,12 +60,15 @@ class Snapshotter {
   void fall_back(Batch& batch, std::uint32_t guest, Facts::Fallback why);
   void take_inline(Batch& batch);
   void begin(Batch& batch, std::uint32_t shot);
+  void begin_guards(const Shot& shot, std::uint32_t index, std::span<const std::byte> payload);
   static bool take_packet(Batch& batch, const Shot& shot, const Reading& reading);
   static void follow(Reading& reading, std::uint64_t pointer);
   bool ask(Batch& batch);
   bool answer();
+  void read_levels(Batch& batch, backend::Guest& guest);
   void read_all(Batch& batch, backend::Guest& guest);
   void rehearse(Batch& batch, backend::Guest& guest);
+  static bool holds(const Batch& batch, const Reading& reading);
   void finish(Batch& batch, const backend::Guest& guest);
   void forget();
 
@@ -72,6 +76,7 @@ class Snapshotter {
   Counters& counters_;
   std::mutex window_;  // held while a guest is paused
   std::vector<Reading> readings_;
+  bool at_guards_ = false;                                           // which of them are asked for
   std::unordered_map<const vmitap_fetch*, std::uint32_t> first_of_;  // static values: their first reading
   std::vector<backend::ReadRequest> requests_;
   std::vector<std::uint32_t> requested_;

@@ -18,9 +18,10 @@ namespace {
 using google::protobuf::Descriptor;
 using google::protobuf::FieldDescriptor;
 
-constexpr std::array<std::string_view, 15> kFacts{
-    "rule",     "trigger",         "sequence", "time",     "time_ns",     "monotonic_ns", "thread", "mode",
-    "fallback", "fallback_detail", "skid_ns",  "pause_ns", "lost_before", "guest",        "unread"};
+constexpr std::array<std::string_view, 16> kFacts{"rule",        "trigger",         "sequence",   "time",
+                                                  "time_ns",     "monotonic_ns",    "thread",     "mode",
+                                                  "fallback",    "fallback_detail", "skid_ns",    "pause_ns",
+                                                  "lost_before", "guest",           "connection", "unread"};
 constexpr std::array<std::string_view, 3> kParts{"values", "args",
                                                  "message"};  // where a bare name is looked for
 

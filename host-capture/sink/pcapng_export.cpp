@@ -4,17 +4,20 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <compare>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
 #include <string_view>
-#include <tuple>
 #include <utility>
 #include <vector>
 
 #include "base/nearest.hpp"
 #include "base/printable.hpp"
+#include "base/quantity_text.hpp"
+#include "sink/guest_addresses.hpp"
+#include "sink/hex.hpp"
 #include "sink/pcapng_writer.hpp"
 #include "sink/record_decoder.hpp"
 #include "sink/render.hpp"
@@ -40,42 +43,34 @@ std::uint64_t number_of(const Json* value) {
   return value != nullptr && value->is_number_unsigned() ? value->get<std::uint64_t>() : 0;
 }
 
-std::optional<unsigned> hex_digit(char c) {
-  if (c >= '0' && c <= '9') return static_cast<unsigned>(c - '0');
-  if (c >= 'a' && c <= 'f') return static_cast<unsigned>(c - 'a') + 10;
-  return std::nullopt;
+// "web" of "xen:web" and of "xen:web/vif0", which is the same guest.
+std::string domain_of(const std::string& guest) {
+  const std::string name = guest.substr(guest.find(':') + 1);
+  return name.substr(0, name.rfind("/vif"));
 }
 
-// What render.hpp made of bytes; empty if it is no such text.
-std::vector<std::byte> bytes_in(std::string_view hex) {
-  std::vector<std::byte> bytes;
-  bytes.reserve(hex.size() / 2);
-  for (std::size_t i = 0; i + 1 < hex.size(); i += 2) {
-    const auto high = hex_digit(hex[i]);
-    const auto low = hex_digit(hex[i + 1]);
-    if (!high || !low) return {};
-    bytes.push_back(static_cast<std::byte>(*high << 4 | *low));
-  }
-  return bytes;
-}
-
-// What was read at a packet, a line each, and how exact it is.
-std::string comment_of(const Json& record) {
-  std::string text;
+// How exact the values are that were read at a packet, and these, a line each: what is too long loses its
+// end.
+std::string comment_of(const Json& record, bool with_losses) {
+  std::string read;
+  if (const Json* unread = member(record, "unread"); unread != nullptr)
+    read += fmt::format("\nnot read: {}", one_line(*unread));
   if (const Json* values = member(record, "values"); values != nullptr && values->is_object()) {
     for (const auto& [name, value] : values->items()) {
       if (name == kBytes) continue;
-      text += fmt::format("{}: {}\n", printable(name),
+      read += fmt::format("\n{}: {}", printable(name),
                           value.is_string() ? printable(value.get<std::string>()) : one_line(value));
     }
   }
-  if (const Json* unread = member(record, "unread"); unread != nullptr)
-    text += fmt::format("not read: {}\n", one_line(*unread));
-  if (text.empty()) return text;
-  text += text_of(member(record, "mode"));
-  if (const Json* skid = member(record, "skid_ns"); skid != nullptr && skid->is_number())
-    text += fmt::format(", {:.3f} ms after the packet", skid->get<double>() / 1e6);
-  return text;
+  std::string text;
+  if (!read.empty()) {
+    text = text_of(member(record, "mode"));
+    if (const Json* skid = member(record, "skid_ns"); skid != nullptr && skid->is_number())
+      text += fmt::format(", {:.3f} ms after the packet", skid->get<double>() / 1e6);
+  }
+  if (const std::uint64_t lost = number_of(member(record, "lost_before")); with_losses && lost != 0)
+    text += fmt::format("{}{} lost just before it", text.empty() ? "" : "\n", plural(lost, "record"));
+  return text + read;
 }
 
 class Exporter {
@@ -84,19 +79,28 @@ class Exporter {
 
   void session(const Session& session) {
     for (const auto& guest : session.guests()) only_guest_ = guest.name();
+    has_several_rules_ = session.rules_size() > 1;
   }
 
   void channel(const Channel& channel) {
-    rules_.push_back(channel.rule());
+    rules_.insert(channel.rule());
+    has_several_rules_ = has_several_rules_ || rules_.size() > 1;
     if (!rule_.empty() && channel.rule() != rule_) return;
     if (decoder_.add(channel)) wanted_.insert(channel.id());
+  }
+
+  void loss(const Loss& loss) {
+    if (loss.reason() == Loss::NOT_WATCHED) return;  // counts attempts
+    lost_[loss.guest()] += loss.count();
+    last_ns_ = std::max(last_ns_, loss.time_ns());
   }
 
   // False if the output takes no more: see problem().
   bool record(const ReadRecord& record) {
     if (!wanted_.contains(record.channel)) return true;
     const auto message = decoder_.decode(record);
-    const Json json = message ? record_json(decoder_.rule(record.channel), record, **message) : Json();
+    const std::string rule = decoder_.rule(record.channel);
+    const Json json = message ? record_json(rule, record, **message) : Json();
     const Json* args = member(json, "args");
     const Json* packet = args != nullptr ? member(*args, "packet") : nullptr;
     const Json* values = member(json, "values");
@@ -105,25 +109,36 @@ class Exporter {
       ++others_;
       return true;
     }
-    auto put = write(json, *packet, bytes, record.time_ns);
+    auto put = write(json, rule, *packet, bytes, record.time_ns);
     if (!put) problem_ = std::move(put.error());
     return put.has_value();
   }
 
   Result<void> finish() {
     if (problem_) return fail(*problem_);
-    if (!rule_.empty() && std::ranges::find(rules_, rule_) == rules_.end()) {
+    if (!rule_.empty() && !rules_.contains(rule_)) {
       const std::vector<std::string_view> known(rules_.begin(), rules_.end());
       return fail({.code = Errc::unknown_name,
                    .operation = "among the rules",
                    .subject = rule_,
                    .hint = nearest(rule_, known)});
     }
-    return writer_ ? writer_->finish() : Result<void>{};
+    if (!writer_) return {};
+    for (const auto& [address, name] : addresses_.named())
+      if (auto named = writer_->resolve(address, printable(name)); !named) return named;
+    if (auto put = write_losses(); !put) return put;
+    return writer_->finish();
   }
 
   [[nodiscard]] std::uint64_t packets() const { return packets_; }
   [[nodiscard]] std::uint64_t others() const { return others_; }
+  [[nodiscard]] std::vector<std::string> overlapping() const {
+    std::set<std::string> names;
+    for (const auto& [place, rules] : interfaces_)
+      if (rules.size() > 1)
+        for (const auto& [rule, number] : rules) names.insert(rule);
+    return {names.begin(), names.end()};
+  }
 
  private:
   // What there is already is replaced once there is something to replace it with.
@@ -137,48 +152,81 @@ class Exporter {
     return {};
   }
 
-  Result<void> write(const Json& record, const Json& packet, std::span<const std::byte> bytes,
-                     std::uint64_t time_ns) {
+  Result<void> write(const Json& record, const std::string& rule, const Json& packet,
+                     std::span<const std::byte> bytes, std::uint64_t time_ns) {
     if (auto open = start(); !open) return open;
     const auto length = static_cast<std::uint32_t>(number_of(member(packet, "length")));
     const bool sent = text_of(member(packet, "direction")) == "PACKET_SENT";
     const Json* told = member(record, "guest");
     const std::string guest = told != nullptr ? text_of(told) : only_guest_;
-    if (auto named = name_guest(packet, guest, sent); !named) return named;
-    const auto interface = interface_of(guest, printable(text_of(member(packet, "device"))), sent);
+    if (sent) note_address(*member(record, "args"), packet, guest);
+    const std::string device = printable(text_of(member(packet, "device")));
+    const auto interface = interface_of({guest, device, sent}, rule);
     if (!interface) return fail(Error(interface.error()));
-    const std::string comment = comment_of(record);
+    // A ring is all rules' of its thread: of several, nobody knows whose records were lost on it.
+    const std::string comment = comment_of(record, has_several_rules_);
     ++packets_;
-    return writer_->packet({.interface = *interface,
-                            .time_ns = time_ns,
-                            .bytes = bytes.first(std::min<std::size_t>(bytes.size(), length)),
-                            .length = length,
-                            .direction = sent ? Direction::outbound : Direction::inbound,
-                            .queue = static_cast<std::uint32_t>(number_of(member(packet, "queue"))),
-                            .dropped_before = number_of(member(record, "lost_before")),
-                            .comment = comment});
+    last_ns_ = std::max(last_ns_, time_ns);
+    return writer_->packet(
+        {.interface = *interface,
+         .time_ns = time_ns,
+         .bytes = bytes.first(std::min<std::size_t>(bytes.size(), length)),
+         .length = length,
+         .direction = sent ? Direction::outbound : Direction::inbound,
+         .queue = static_cast<std::uint32_t>(number_of(member(packet, "queue"))),
+         .dropped_before = has_several_rules_ ? 0 : number_of(member(record, "lost_before")),
+         .comment = comment});
   }
 
-  Result<std::uint32_t> interface_of(const std::string& guest, const std::string& device, bool sent) {
-    const auto [at, is_new] = interfaces_.try_emplace({guest, device, sent}, 0);
+  struct Place {
+    std::string guest;
+    std::string device;
+    bool sent;
+    auto operator<=>(const Place&) const = default;  // NOLINT(modernize-use-nullptr): clang-tidy 14 errs
+  };
+
+  // Each rule has its own: what several of them take at a place are the same packets.
+  Result<std::uint32_t> interface_of(const Place& place, const std::string& rule) {
+    const auto [at, is_new] = interfaces_[place].try_emplace(rule, 0);
     if (!is_new) return at->second;
-    const auto number = writer_->add_interface(
-        device, fmt::format("{} by {}", sent ? "sent" : "received", printable(guest)), 0);
+    std::string description =
+        fmt::format("{} by {}", place.sent ? "sent" : "received", printable(place.guest));
+    if (has_several_rules_) description += fmt::format(", rule {}", printable(rule));
+    auto number = writer_->add_interface(place.device, description, 0);
     if (number) at->second = *number;
     return number;
   }
 
-  // The address on the guest's side of a packet. Broadcasts and packets that it forwards have none of its
-  // own: only what it sends from, and only once.
-  Result<void> name_guest(const Json& packet, const std::string& guest, bool sent) {
+  // All that a guest lost, also behind its last packet. Only of a guest with one interface it is that one's.
+  Result<void> write_losses() {
+    for (const auto& [guest, lost] : lost_) {
+      std::vector<std::uint32_t> numbers;
+      for (const auto& [place, rules] : interfaces_)
+        if (place.guest == guest)
+          for (const auto& [rule, number] : rules) numbers.push_back(number);
+      const bool is_alone = numbers.size() == 1 && !has_several_rules_;
+      const std::string comment = is_alone ? std::string()
+                                           : fmt::format("{} of {} lost, of any of its interfaces and rules",
+                                                         plural(lost, "record"), printable(guest));
+      for (const std::uint32_t number : numbers) {
+        auto put = writer_->statistics({.interface = number,
+                                        .time_ns = last_ns_,
+                                        .dropped = is_alone ? std::optional(lost) : std::nullopt,
+                                        .comment = comment});
+        if (!put) return put;
+      }
+    }
+    return {};
+  }
+
+  // From a packet without a socket it is not told from one that it forwards, where sockets are told at all.
+  void note_address(const Json& args, const Json& packet, const std::string& guest) {
     const std::uint64_t version = number_of(member(packet, "ip_version"));
-    if (!sent || guest.empty() || version == 0) return {};
-    const std::string hex = text_of(member(packet, "source"));
-    if (!named_.insert(hex).second) return {};
-    auto address = bytes_in(hex);
-    if (address.size() != 16) return {};
-    address.resize(version == 4 ? 4 : 16);
-    return writer_->resolve(address, printable(guest.substr(guest.find(':') + 1)));
+    const Json* socket = member(args, "sk");
+    if (version == 0 || (socket != nullptr && text_of(socket) == "0x0")) return;
+    const auto address = bytes_in(text_of(member(packet, "source")));
+    if (address.size() != 16) return;
+    addresses_.add(domain_of(guest), std::span(address).first(version == 4 ? 4 : 16));
   }
 
   std::string output_;
@@ -186,10 +234,13 @@ class Exporter {
   std::string rule_;
   std::string only_guest_;  // of a capture of one, whose records do not say it
   RecordDecoder decoder_;
-  std::vector<std::string> rules_;
+  std::set<std::string> rules_;
   std::set<std::uint32_t> wanted_;  // channels
-  std::map<std::tuple<std::string, std::string, bool>, std::uint32_t> interfaces_;
-  std::set<std::string> named_;
+  bool has_several_rules_ = false;
+  std::map<Place, std::map<std::string, std::uint32_t>> interfaces_;  // their numbers, by rule
+  std::map<std::string, std::uint64_t> lost_;                         // by guest
+  std::uint64_t last_ns_ = 0;
+  GuestAddresses addresses_;
   std::optional<Error> problem_;
   std::uint64_t packets_ = 0;
   std::uint64_t others_ = 0;
@@ -213,6 +264,7 @@ Result<PcapngOutcome> write_pcapng(const std::string& path, const std::string& r
   handlers.record = [&](const ReadRecord& record) { return exporter.record(record); };
   handlers.loss = [&](const Loss& loss) {
     outcome.lost += loss.count();
+    exporter.loss(loss);
     return true;
   };
   auto read = read_capture(path, handlers);
@@ -221,6 +273,7 @@ Result<PcapngOutcome> write_pcapng(const std::string& path, const std::string& r
   outcome.read = std::move(*read);
   outcome.packets = exporter.packets();
   outcome.others = exporter.others();
+  outcome.overlapping = exporter.overlapping();
   return outcome;
 }
 

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 // A capture of packets as pcapng, which Wireshark and tshark open: each packet's bytes as far as they were
-// captured, and what was read at it as its comment. An interface for each device and direction; a guest's
-// addresses resolve to its name.
+// captured, and what was read at it as its comment. An interface for each device, direction and rule; a
+// guest's own addresses (guest_addresses.hpp) resolve to its name, which stands at the end, as all packets
+// have a say in whose they are.
 #pragma once
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "base/result.hpp"
 #include "sink/reader.hpp"
@@ -17,6 +19,8 @@ struct PcapngOutcome {
   std::uint64_t packets = 0;
   std::uint64_t others = 0;  // records without a packet's bytes: they are not in the file
   std::uint64_t lost = 0;    // by the capture, as its losses say
+  // Rules whose packets passed the same device of the same guest: one may stand in the file once for each.
+  std::vector<std::string> overlapping;
 };
 
 // No file is made if there are no packets. They are those of records with an argument "packet", as

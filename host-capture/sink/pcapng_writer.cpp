@@ -10,6 +10,7 @@ namespace {
 constexpr std::uint32_t kSection = 0x0a0d0d0a;
 constexpr std::uint32_t kInterface = 1;
 constexpr std::uint32_t kNames = 4;
+constexpr std::uint32_t kStatistics = 5;
 constexpr std::uint32_t kPacket = 6;
 
 constexpr std::uint32_t kByteOrder = 0x1a2b3c4d;
@@ -23,6 +24,7 @@ constexpr std::uint16_t kUserApplication = 4;
 constexpr std::uint16_t kInterfaceName = 2;
 constexpr std::uint16_t kInterfaceDescription = 3;
 constexpr std::uint16_t kTimeResolution = 9;
+constexpr std::uint16_t kInterfaceDropped = 5;
 constexpr std::uint16_t kPacketFlags = 2;
 constexpr std::uint16_t kPacketDropCount = 4;
 constexpr std::uint16_t kPacketQueue = 6;
@@ -30,11 +32,12 @@ constexpr std::uint16_t kNameOfIpv4 = 1;
 constexpr std::uint16_t kNameOfIpv6 = 2;
 
 constexpr std::size_t kOptionMax = 65535;
+constexpr std::size_t kNameMax = 255;  // as that of a host
 
 // At most so many bytes, and no half character.
-std::string_view cut(std::string_view text) {
-  if (text.size() <= kOptionMax) return text;
-  std::size_t size = kOptionMax;
+std::string_view cut(std::string_view text, std::size_t most) {
+  if (text.size() <= most) return text;
+  std::size_t size = most;
   while (size > 0 && (static_cast<unsigned char>(text[size]) & 0xc0) == 0x80) --size;
   return text.substr(0, size);
 }
@@ -68,8 +71,7 @@ Result<std::uint32_t> Writer::add_interface(std::string_view name, std::string_v
 
 Result<void> Writer::packet(const Packet& packet) {
   body_.number(packet.interface);
-  body_.number(static_cast<std::uint32_t>(packet.time_ns >> 32));
-  body_.number(static_cast<std::uint32_t>(packet.time_ns));
+  time(packet.time_ns);
   body_.number(static_cast<std::uint32_t>(packet.bytes.size()));
   body_.number(std::max(packet.length, static_cast<std::uint32_t>(packet.bytes.size())));
   body_.raw(packet.bytes);
@@ -82,9 +84,19 @@ Result<void> Writer::packet(const Packet& packet) {
   return put(kPacket);
 }
 
+Result<void> Writer::statistics(const Statistics& statistics) {
+  body_.number(statistics.interface);
+  time(statistics.time_ns);
+  if (!statistics.comment.empty()) option(kComment, statistics.comment);
+  if (statistics.dropped) option_number(kInterfaceDropped, *statistics.dropped);
+  option(kEnd, {});
+  return put(kStatistics);
+}
+
 Result<void> Writer::resolve(std::span<const std::byte> address, std::string_view name) {
+  if (name.empty()) return {};
+  name = cut(name, kNameMax);
   body_.number(address.size() == 4 ? kNameOfIpv4 : kNameOfIpv6);
-  name = name.substr(0, 255);
   body_.number(static_cast<std::uint16_t>(address.size() + name.size() + 1));
   body_.raw(address);
   body_.raw(name);
@@ -96,8 +108,13 @@ Result<void> Writer::resolve(std::span<const std::byte> address, std::string_vie
 
 Result<void> Writer::finish() { return stream_.close(); }
 
+void Writer::time(std::uint64_t time_ns) {
+  body_.number(static_cast<std::uint32_t>(time_ns >> 32));
+  body_.number(static_cast<std::uint32_t>(time_ns));
+}
+
 void Writer::option(std::uint16_t code, std::string_view value) {
-  value = cut(value);
+  value = cut(value, kOptionMax);
   body_.number(code);
   body_.number(static_cast<std::uint16_t>(value.size()));
   body_.raw(value);

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -28,6 +29,13 @@ struct Packet {
   std::string_view comment;          // UTF-8; a tool shows it beside the packet
 };
 
+struct Statistics {
+  std::uint32_t interface = 0;
+  std::uint64_t time_ns = 0;             // since 1970: until when
+  std::optional<std::uint64_t> dropped;  // on this interface, since the beginning
+  std::string_view comment;
+};
+
 class Writer {
  public:
   static Result<Writer> start(OutputStream stream, std::string_view application);
@@ -36,12 +44,14 @@ class Writer {
   Result<std::uint32_t> add_interface(std::string_view name, std::string_view description,
                                       std::uint32_t snap_length);
   Result<void> packet(const Packet& packet);
-  // 4 or 16 bytes, as on the wire.
+  Result<void> statistics(const Statistics& statistics);
+  // 4 or 16 bytes, as on the wire. Not to an empty name.
   Result<void> resolve(std::span<const std::byte> address, std::string_view name);
   Result<void> finish();
 
  private:
   explicit Writer(OutputStream stream) : stream_(std::move(stream)) {}
+  void time(std::uint64_t time_ns);
   void option(std::uint16_t code, std::string_view value);
   template <class Int>
   void option_number(std::uint16_t code, Int value) {

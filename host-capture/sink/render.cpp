@@ -13,6 +13,8 @@
 #include <vector>
 
 #include "base/printable.hpp"
+#include "sink/connection.hpp"
+#include "sink/hex.hpp"
 #include "sink/record_decoder.hpp"
 #include "types/schema.hpp"
 
@@ -28,14 +30,6 @@ using google::protobuf::Reflection;
 void append(Json& object, std::string key, Json value) {
   Json::object_t& members = object.get_ref<Json::object_t&>();
   static_cast<Json::object_t::Container&>(members).emplace_back(std::move(key), std::move(value));
-}
-
-std::string hex(std::string_view bytes) {
-  std::string text;
-  text.reserve(bytes.size() * 2);
-  for (const char c : bytes)
-    fmt::format_to(std::back_inserter(text), "{:02x}", static_cast<unsigned char>(c));
-  return text;
 }
 
 Json floating(double value, bool is_float) {
@@ -117,7 +111,7 @@ Json value(const Message& message, const FieldDescriptor& field, int i) {
       std::string scratch;
       const std::string& text = one ? of.GetStringReference(message, &field, &scratch)
                                     : of.GetRepeatedStringReference(message, &field, i, &scratch);
-      return field.type() == FieldDescriptor::TYPE_BYTES ? hex(text) : text;
+      return field.type() == FieldDescriptor::TYPE_BYTES ? hex_of(text) : text;
     }
     case FieldDescriptor::CPPTYPE_MESSAGE:
       return nested(one ? of.GetMessage(message, &field) : of.GetRepeatedMessage(message, &field, i));
@@ -178,11 +172,10 @@ void append_time(Json& json, std::uint64_t time_ns) {
 }
 
 // A rule's own fields of the record: its arguments or its values.
-void append_part(Json& json, const char* key, const Message& message, int number) {
+Json part(const Message& message, int number) {
   const FieldDescriptor* const field = message.GetDescriptor()->FindFieldByNumber(number);
-  if (field == nullptr || field->is_repeated() || field->message_type() == nullptr) return;
-  Json part = to_json(message.GetReflection()->GetMessage(message, field));
-  if (!part.empty()) append(json, key, std::move(part));
+  if (field == nullptr || field->is_repeated() || field->message_type() == nullptr) return Json::object();
+  return to_json(message.GetReflection()->GetMessage(message, field));
 }
 
 }  // namespace
@@ -238,8 +231,13 @@ Json record_json(std::string_view rule, const ReadRecord& record, const Message&
   if (facts.has_pause_ns()) append(json, "pause_ns", facts.pause_ns());
   if (facts.lost_before() > 0) append(json, "lost_before", facts.lost_before());
   if (!facts.guest().empty()) append(json, "guest", facts.guest());
-  append_part(json, "args", message, types::kArgsField);
-  append_part(json, "values", message, types::kValuesField);
+  Json args = part(message, types::kArgsField);
+  if (const auto packet = args.find("packet"); packet != args.end())
+    if (std::string connection = connection_text(*packet); !connection.empty())
+      append(json, "connection", std::move(connection));
+  if (!args.empty()) append(json, "args", std::move(args));
+  if (Json values = part(message, types::kValuesField); !values.empty())
+    append(json, "values", std::move(values));
   if (facts.unread_size() > 0) {
     Json unread = Json::array();
     for (const Unread& what : facts.unread()) {
@@ -258,7 +256,7 @@ Json undecoded_json(std::string_view rule, const ReadRecord& record) {
   Json json = head(rule);
   append_time(json, record.time_ns);
   append(json, "undecoded",
-         hex({reinterpret_cast<const char*>(record.message.data()), record.message.size()}));
+         hex_of({reinterpret_cast<const char*>(record.message.data()), record.message.size()}));
   return json;
 }
 

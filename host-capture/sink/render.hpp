@@ -35,10 +35,11 @@ Json to_json(const google::protobuf::Message& message);
 
 // {"rule":…,"trigger":…,"sequence":…,"time":"2026-11-23T06:12:01.503921884Z","time_ns":…,
 //  "monotonic_ns":…,"thread":…,"mode":"SYNC","fallback":…,"fallback_detail":…,
-//  "skid_ns":…,"pause_ns":…,"lost_before":…,"guest":…,
+//  "skid_ns":…,"pause_ns":…,"lost_before":…,"guest":…,"connection":…,
 //  "args":{…},"values":{…},"unread":[{"value":…,"reason":…,"address":"0x…"}]}
 // Left out: the fallback where the mode is the one asked for, skid_ns and pause_ns where there is none,
-// lost_before if 0, guest if there is only one, and what is empty. A message that no rule of vmitap's made:
+// lost_before if 0, guest if there is only one, the connection where there is no packet, and what is empty. A
+// message that no rule of vmitap's made:
 // {"rule":…,"time":…,"time_ns":…,"message":{…}}.
 Json record_json(std::string_view rule, const ReadRecord& record, const google::protobuf::Message& message);
 // For a record that its descriptors do not fit: {"rule":…,"time":…,"time_ns":…,"undecoded":"hex"}.

@@ -37,6 +37,7 @@ BtfTypes::BtfTypes(const BtfTypes& other, std::vector<Type>& types)
       types_(types),
       known_(other.known_),
       undefined_(other.undefined_),
+      declared_(other.declared_),
       budget_(other.budget_) {}
 
 TypeId BtfTypes::add(BtfId id) {
@@ -157,8 +158,9 @@ TypeId BtfTypes::integer(const btf_type& type) {
   const unsigned encoding = btf_int_encoding(&type);
   result.kind = Kind::integer;
   result.is_signed = (encoding & BTF_INT_SIGNED) != 0;
-  // Plain char has a kind of its own, be it marked (BTF_INT_CHAR) or not.
-  if (result.size == 1 && (result.name == "char" || (encoding & BTF_INT_CHAR) != 0)) {
+  // Plain char has a kind of its own, be it marked (BTF_INT_CHAR) or not. gcc marks those of bytes as well.
+  const bool is_byte = result.name == "unsigned char" || result.name == "signed char";
+  if (result.size == 1 && !is_byte && (result.name == "char" || (encoding & BTF_INT_CHAR) != 0)) {
     result.kind = Kind::character;
   }
   if (result.size == 1 && (encoding & BTF_INT_BOOL) != 0) {
@@ -206,6 +208,14 @@ TypeId BtfTypes::record(BtfId id, const btf_type& type) {
 
 TypeId BtfTypes::declaration(const btf_type& type) {
   const bool is_union = btf_kflag(&type);
+  // Of each name once: there may be as many types of one name as the guest likes.
+  const auto [declared, is_first] =
+      declared_[is_union ? 1 : 0].try_emplace(btf_.name(type.name_off), TypeId{0});
+  if (is_first) declared->second = named_record(type, is_union);
+  return declared->second;
+}
+
+TypeId BtfTypes::named_record(const btf_type& type, bool is_union) {
   for (const BtfId id : btf_.named(btf_.name(type.name_off))) {
     const btf_type* other = btf_.at(id);
     if (!(is_union ? btf_is_union(other) : btf_is_struct(other))) continue;

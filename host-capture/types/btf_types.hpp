@@ -5,7 +5,9 @@
 // pahole, which writes the BTF of kernels, makes one rank of several: int a[2][3] is an array of 6.
 #pragma once
 
+#include <array>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -36,6 +38,7 @@ class BtfTypes {
   TypeId enumeration(const btf_type& type);
   TypeId record(BtfId id, const btf_type& type);
   TypeId declaration(const btf_type& type);
+  TypeId named_record(const btf_type& type, bool is_union);
   [[nodiscard]] TypeId record_in(TypeId id) const;
   void want(TypeId id);
   void read_members(TypeId id, const btf_type& type);
@@ -46,6 +49,7 @@ class BtfTypes {
   std::vector<Type>& types_;
   std::unordered_map<BtfId, TypeId> known_;
   std::unordered_map<TypeId, BtfId> undefined_;  // records that are declarations only so far
+  std::array<std::unordered_map<std::string_view, TypeId>, 2> declared_;  // structs and unions, by name
   std::vector<TypeId> wanted_;
   std::size_t budget_ = 256u << 20;  // bytes of names and entries: many may share their bytes in the guest
 };

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "types/elf_relocate.hpp"
+#include "types/witness.hpp"
 
 namespace vmitap::types::dwarf {
 namespace {
@@ -175,7 +176,7 @@ class DescriptorReader {
     const Type& record = catalog_[catalog_.strip(id)];
     TriggerSite& site = catalog_.triggers[i];
     site.arguments_size = record.members.empty() ? 0 : record.size;  // C++ has no struct of size 0
-    for (const Member& member : record.members) {
+    for (std::size_t number = 0; const Member& member : record.members) {
       const std::uint64_t size = catalog_[member.type].size;
       if (member.offset > record.size || size > record.size - member.offset) {
         return fail({.code = Errc::bad_debug_info,
@@ -184,10 +185,15 @@ class DescriptorReader {
                      .address = site.descriptor.value,
                      .hint = "they do not fit into their own structure"});
       }
-      const std::size_t number = site.arguments.size();
-      site.arguments.push_back({.name = number < names.size() ? names[number] : member.name,
-                                .type = member.type,
-                                .offset = member.offset});
+      const std::string& name = number < names.size() ? names[number] : member.name;
+      ++number;
+      if (auto witness = parse_witness(name)) {
+        witness->offset = member.offset;
+        witness->size = size;
+        site.witnesses.push_back(*std::move(witness));
+        continue;
+      }
+      site.arguments.push_back({.name = name, .type = member.type, .offset = member.offset});
     }
     return {};
   }

@@ -290,7 +290,7 @@ class Parser {
   Terms subscript(Term term, const Token& sign) {
     const Token& first = token();
     const auto index = signed_number();
-    if (!index) return bad(first, "a number, or two with ':' between them");
+    if (!index) return bad(first, "a number, or two with ':' between them ([cpu0] is for per-CPU variables)");
     if (accept(":")) return slice(std::move(term), sign, *index);
     if (!accept("]")) return bad(token(), "']' or ':'");
     if (const auto count = count_of(term); count && (*index < 0 || std::uint64_t(*index) >= *count)) {

@@ -77,11 +77,14 @@ Result<std::unique_ptr<Kernel>> Kernel::read(const backend::KernelImage& image, 
 }
 
 Result<std::unique_ptr<Kernel>> Kernel::read(backend::Guest& guest,
-                                             const std::optional<backend::KernelImage>& image) {
+                                             const std::optional<backend::KernelImage>& image,
+                                             const std::string& why_none) {
   if (!image) {
-    return unknown(
-        "kernel: of this guest",
-        "it is no domain whose kernel has vmitap's module; name what the guest itself offers: vmitap list");
+    return fail({.code = Errc::unsupported,
+                 .subject = "kernel: of this guest",
+                 .hint = !why_none.empty() ? why_none
+                                           : "it is no domain whose kernel has vmitap's module; name what "
+                                             "the guest itself offers: vmitap list"});
   }
   auto kernel = read(*image, [&](GuestVirt from, std::span<std::byte> into) {
     std::vector<backend::ReadRequest> pieces;

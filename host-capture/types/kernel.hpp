@@ -26,9 +26,10 @@ class Kernel {
   // Errc::unsupported if the kernel does not tell where its descriptions are; unreadable_memory; and what
   // Btf::parse() and KernelSymbols::read() say.
   static Result<std::unique_ptr<Kernel>> read(const backend::KernelImage& image, const GuestReader& read);
-  // Errc::unsupported of a guest that shows no kernel.
+  // Errc::unsupported of a guest that shows no kernel; `why_none` as its catalog says it.
   static Result<std::unique_ptr<Kernel>> read(backend::Guest& guest,
-                                              const std::optional<backend::KernelImage>& image);
+                                              const std::optional<backend::KernelImage>& image,
+                                              const std::string& why_none = {});
 
   [[nodiscard]] const KernelSymbols& symbols() const noexcept { return symbols_; }
   [[nodiscard]] const Btf& btf() const noexcept { return *btf_; }

@@ -14,9 +14,9 @@ namespace vmitap::types {
 namespace {
 
 // Kernels have some 200,000; names of 30 bytes that take 10 when compressed.
-constexpr std::uint32_t kSymbolsMax = 4u << 20;
+constexpr std::uint32_t kSymbolsMax = 1u << 20;
 constexpr std::uint64_t kCompressedMax = 64ULL << 20;
-constexpr std::size_t kNamesMax = 256u << 20;
+constexpr std::size_t kNamesMax = 64u << 20;
 constexpr std::size_t kNameMax = 512;  // KSYM_NAME_LEN
 constexpr std::size_t kTokens = 256;
 // token_index has 16 bits for where a token begins.

@@ -77,10 +77,21 @@ struct Argument {
   std::uint64_t offset = 0;  // bytes from the start of the argument struct
 };
 
+// An argument that tells later whether a pointer among the others still leads to what it did when the trigger
+// fired (VMITAP_SAME, VMITAP_ALIVE in vmitap/trigger.h).
+struct Witness {
+  std::string pointer;       // Argument::name
+  std::string expression;    // what is to be read again: "sk->hash"
+  bool is_count = false;     // it must not be 0; else it must be what it was
+  std::uint64_t offset = 0;  // of what it was, bytes from the start of the argument struct
+  std::uint64_t size = 0;
+};
+
 // One VMITAP_TRIGGER in the code; several may share a name.
 struct TriggerSite {
   std::string name;
   std::vector<Argument> arguments;
+  std::vector<Witness> witnesses = {};  // no arguments
   std::uint64_t arguments_size = 0;
   LinkAddr descriptor;
   std::string file;

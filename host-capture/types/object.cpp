@@ -15,6 +15,7 @@
 #include "types/elf_file.hpp"
 #include "types/layout_check.hpp"
 #include "types/object_search.hpp"
+#include "types/packet_catalog.hpp"
 
 namespace vmitap::types {
 namespace {
@@ -78,6 +79,7 @@ Result<std::shared_ptr<const Catalog>> load_object(const std::string& path, cons
 }
 
 Result<std::shared_ptr<const Catalog>> load_module(const backend::GuestModule& module, LoadOptions options) {
+  if (module.is_packet_abi) return packet_catalog();
   options.build_id = module.build_id;
   if (!module.host_path.empty()) return load_object(module.host_path, options);
   try {

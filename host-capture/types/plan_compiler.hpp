@@ -9,7 +9,7 @@
 namespace vmitap::types {
 
 // No value encodes to more than this, however often its members overlap.
-inline constexpr std::uint64_t kEncodedMax = 64u << 20;
+inline constexpr std::uint64_t kEncodedMax = 16u << 20;
 
 // A plan for one field whose value is `value_size` bytes. Errc::too_large; Errc::bad_debug_info if a
 // member stands outside of the value.

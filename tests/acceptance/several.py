@@ -29,12 +29,16 @@ with temporary() as directory:
             worker.join()
         if capture.poll() is not None:
             fail("the capture ended with its first guest")
-        end(capture)
+        said = end(capture)
+        if f"guest {leaves.name} exited with status 7" not in said or "goes on with 1 guest" not in said:
+            fail(f"the capture does not say who left: {said}")
         end(beside)
         fired = {guest.name: sum(guest.fired()) for guest in [*guests, alone]}
         killed_in = dies.threads
     described = info(file)
     check("the guests", [guest["name"] for guest in described["guests"]], [guest.name for guest in guests])
+    check("who ended", [(end["guest"], end["how"]) for end in described["guests_ended"]],
+          [(leaves.name, "exited with status 7"), (dies.name, "killed by signal 9 (Killed)")])
     seen = dict.fromkeys(fired, 0)
     for record in records(file):
         seen[record["guest"]] += 1

@@ -90,6 +90,10 @@ TEST_F(LeastPrivilege, RefusesWhatACaptureDoesNotDo) {
   EXPECT_EQ(refused([] { return ::chmod("/tmp/vmitap-never", 04755); }), EPERM);
   EXPECT_EQ(refused([] { return ::kill(::getppid(), 0); }), EPERM);
   EXPECT_EQ(refused([] { return ::syscall(SYS_tgkill, ::getppid(), ::getppid(), 0); }), EPERM);
+  EXPECT_EQ(refused([] { return ::fcntl(0, F_SETOWN, ::getppid()); }), EPERM);
+  EXPECT_EQ(refused([] { return ::fcntl(0, F_SETSIG, SIGKILL); }), EPERM);
+  EXPECT_EQ(refused([] { return ::fcntl(0, F_SETFL, O_ASYNC | O_NONBLOCK); }), EPERM);
+  EXPECT_EQ(refused([] { return ::fcntl(0, F_SETFL, 0); }), 0);
   EXPECT_EQ(refused([] { return ::ioctl(0, TIOCSTI, "x"); }), EPERM);
   EXPECT_EQ(refused([] { return ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0); }), EPERM);
   EXPECT_EQ(refused([] { return ::syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0); }), EPERM);

@@ -26,6 +26,11 @@ TEST(Printable, SpellsOutWhatTurnsTextAround) {
   EXPECT_EQ(printable("a\u2066b\u2028"), "a\\u{2066}b\\u{2028}");
 }
 
+TEST(Printable, SpellsOutNoncharacters) {
+  EXPECT_EQ(printable("a\uffffb\ufffe\ufdd0\U0001ffff"), "a\\u{ffff}b\\u{fffe}\\u{fdd0}\\u{1ffff}");
+  EXPECT_EQ(printable("\ufffd\ufdcf\ufdf0"), "\ufffd\ufdcf\ufdf0");
+}
+
 TEST(Printable, SpellsOutBytesThatAreNoUtf8) {
   EXPECT_EQ(printable("\xff\xfe"), "\\xff\\xfe");
   EXPECT_EQ(printable("a\xc3"), "a\\xc3");                  // cut off

@@ -122,7 +122,7 @@ class Errors(Case):
 
     def test_one_guest_named_twice(self):
         guest = self.guest()
-        self.fails(vmitap("capture", guest.name, str(guest.pid), "--on", "tick", cwd=self.folder), 1, "named twice")
+        self.fails(vmitap("capture", guest.name, str(guest.pid), "--on", "tick", cwd=self.folder), 2, "named twice")
 
     def test_filters(self):
         guest = self.guest()

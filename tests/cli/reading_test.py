@@ -3,6 +3,7 @@
 """info, decode, plot and types: what stands in a capture, and what vmitap reads of types."""
 import csv
 import json
+import os
 import subprocess
 
 from harness import Case, build, command, guest_program, main, vmitap
@@ -10,7 +11,7 @@ from harness import Case, build, command, guest_program, main, vmitap
 
 class Reading(Case):
     def test_info_counts_and_measures(self):
-        file = self.captured("--read", "stats,head->name", "--mode", "paused", ticks=9)
+        file = self.captured("--read", "stats,head->name", "--mode", "paused", "--pause-budget", "100%", ticks=9)
         text = vmitap("info", file).stdout
         for words in ["complete", "tick", "PAUSED", "count reached", "nothing", "pause", "skid", "MEDIAN", "P99",
                       "stats", "head->name", "char [14]", "build id"]:
@@ -65,6 +66,22 @@ class Reading(Case):
         self.fails(vmitap("plot", file, "--fields", "stats.maen"), 1, "stats.mean")
         self.fails(vmitap("plot", file, "--fields", "stats.parity"), 1, "not a number")
         self.fails(vmitap("plot", file, "--fields", "value", "--rule", "tock"), 1, "tick")
+
+    def test_export_refuses_to_overwrite_its_capture(self):
+        file = self.captured("--read", "stats.mean")
+        before = file.read_bytes()
+        os.symlink(file, self.folder / "symbolic")
+        os.link(file, self.folder / "hard")
+        for output in [file, self.folder / "symbolic", self.folder / "hard"]:
+            for format in ["pcapng", "svg", "html"]:
+                with self.subTest(output=output.name, format=format):
+                    self.fails(vmitap("export", file, "--to", format, "-o", output), 2, "it is the capture itself")
+        misnamed = file.rename(self.folder / "misnamed.svg")
+        self.fails(vmitap("export", misnamed, "--to", "svg"), 2, "a name of its own")
+        script = f'"{command}" export - --to svg < "{misnamed}" >> "{misnamed}"'
+        self.assertEqual(subprocess.run(["bash", "-c", script], capture_output=True).returncode, 2)
+        self.assertEqual(misnamed.read_bytes(), before)
+        self.assertEqual(vmitap("export", misnamed, "--to", "svg", "-o", self.folder / "other.svg").returncode, 0)
 
     def test_types_of_a_guest_a_capture_and_an_object_agree(self):
         file = self.captured("--read", "head->name")

@@ -38,7 +38,7 @@ quick() {
 
 tidy() {
 	[ -f build/asan/compile_commands.json ] || cmake --preset asan >/dev/null
-	cmake --build build/asan --target vmitap_proto >/dev/null
+	cmake --build build/asan --target vmitap_proto vmitap_packet_types >/dev/null
 	# The source that is compiled once for each kind of processor is looked at once.
 	files 'host-capture/*.cpp' 'ring/*.cpp' | grep -v _bmi2 |
 		xargs -P "$(nproc)" -n 2 clang-tidy -p build/asan --quiet 2>/dev/null || fail "clang-tidy"

@@ -25,7 +25,7 @@ struct Fixture {
   Facts encoded(const std::string& guest = "") {
     Encoder encoder({guest});
     EncodedBatch out;
-    encoder.encode(batch, out);
+    EXPECT_EQ(encoder.encode(batch, 0, out), batch.shots.size());
     EXPECT_EQ(out.records.size(), 1U);
     // The record's only field is facts = 1: a Session has a message there too, so unwrap by hand.
     const auto* bytes = reinterpret_cast<const unsigned char*>(out.bytes.data());
@@ -120,6 +120,28 @@ TEST(Encoder, TellsOfEachValueWhyItWasNotRead) {
   EXPECT_EQ(facts.unread(1).address(), 0xdeadbeefU);
   EXPECT_EQ(facts.unread(2).value(), "d");
   EXPECT_EQ(facts.unread(2).reason(), Unread::GUEST_GONE);
+}
+
+TEST(Encoder, HandsOnInPiecesWhatTakesMuch) {
+  Fixture f;
+  f.site.trigger = std::string(1 << 20, 't');
+  f.batch.shots.resize(10, f.batch.shots[0]);
+  f.batch.losses.resize(1);
+  f.batch.last = true;
+  Encoder encoder({""});
+  std::size_t next = 0, pieces = 0, records = 0, losses = 0;
+  while (next < f.batch.shots.size()) {
+    EncodedBatch out;
+    next = encoder.encode(f.batch, next, out);
+    ++pieces;
+    records += out.records.size();
+    losses += out.losses.size();
+    EXPECT_LT(out.bytes.size(), 6U << 20);
+    EXPECT_EQ(out.last, next == f.batch.shots.size());
+  }
+  EXPECT_EQ(pieces, 3U);
+  EXPECT_EQ(records, 10U);
+  EXPECT_EQ(losses, 1U);
 }
 
 TEST(Encoder, CountsTheRecordsOfARule) {

@@ -72,6 +72,30 @@ TEST_F(RingSync, TheProducerGivesUpBetweenTheHostsQuestionAndItsAnswer) {
   EXPECT_FALSE(consumer_.sync_abandoned(0, next));
 }
 
+TEST_F(RingSync, AHostThatHangsCostsTwoWaitsInAll) {
+  constexpr std::uint32_t kAllowed = 1'000'000;
+  std::uint64_t waited = 0;
+  std::uint64_t last = 0;
+  for (int i = 0; i < 50; ++i) {
+    last = fire();
+    waited += vmitap_sync_patience(&producer_, kAllowed);
+    vmitap_sync_abandon(&producer_, last);
+    take();
+  }
+  EXPECT_LE(waited, 2 * kAllowed);
+  consumer_.answer_sync(0, last);  // it is back
+  EXPECT_EQ(vmitap_sync_patience(&producer_, kAllowed), kAllowed);
+}
+
+TEST_F(RingSync, WhatAnEarlierHostOwedIsSettledByTheNext) {
+  vmitap_sync_abandon(&producer_, fire());
+  EXPECT_LT(vmitap_sync_patience(&producer_, 1000), 1000U);
+  consumer_ = regions_.open();
+  EXPECT_EQ(vmitap_sync_patience(&producer_, 1000), 1000U);
+  vmitap_sync_abandon(&producer_, fire());
+  EXPECT_LT(vmitap_sync_patience(&producer_, 1000), 1000U);
+}
+
 TEST_F(RingSync, ParkedBeforeTheAnswerIsWoken) {
   const std::uint64_t ticket = fire();
   take();

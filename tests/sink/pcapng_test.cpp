@@ -36,12 +36,25 @@ class Pcapng : public testing::Test {
   void finish() { ASSERT_TRUE(sink_->flush()); }
 
   static std::string packet(const std::string& direction, unsigned length, const std::string& more,
-                            const std::string& facts = "mode: SYNC") {
+                            const std::string& facts = "mode: SYNC", const std::string& args = "") {
     return test::encode(test::packets(), fmt::format(R"(facts {{ trigger: "packet" {} }}
           args {{ packet {{ direction: {} length: {} queue: 1 ip_version: 4 device: "eth0"
-                            source: "\nM\001\002\000\000\000\000\000\000\000\000\000\000\000\000" }} }}
+                            source: "\nM\001\002\000\000\000\000\000\000\000\000\000\000\000\000" }} {} }}
           values {{ {} }})",
-                                                     facts, direction, length, more));
+                                                     facts, direction, length, args, more));
+  }
+
+  void lose(std::uint64_t count) {
+    Loss loss = test::loss(count);
+    loss.set_guest(test::session().guests(0).name());
+    ASSERT_TRUE(sink_->loss(loss));
+  }
+
+  // isb_ifdrop of that many packets, as it stands in the file.
+  bool has_dropped(std::uint64_t count) const {
+    const std::string option =
+        std::string("\5\0\10\0", 4) + std::string(reinterpret_cast<const char*>(&count), 8);
+    return test::read_file(output_).find(option) != std::string::npos;
   }
 
   // What tshark prints of these fields, a line each packet.
@@ -94,12 +107,116 @@ TEST_F(Pcapng, ShowsWhatWasReadAsComments) {
   EXPECT_NE(tshark("-e frame.drop_count").find('3'), std::string::npos);
 }
 
+TEST_F(Pcapng, SaysHowExactValuesAreBeforeALongOne) {
+  add(test::packets(),
+      {packet("PACKET_SENT", 54,
+              fmt::format("name: \"{}\" bytes: \"{}\"", std::string(70'000, 'x'), kSegment))});
+  finish();
+  ASSERT_TRUE(write_pcapng(path_, "", output_));
+  EXPECT_TRUE(tshark("-e frame.comment").starts_with("SYNC"));
+}
+
+TEST_F(Pcapng, TellsApartWhatSeveralRulesTook) {
+  ASSERT_TRUE(sink_->session(test::session()));
+  Channel other = test::packets(12);
+  other.set_rule("every tenth");
+  const std::string bytes = fmt::format("bytes: \"{}\"", kSegment);
+  const std::string taken = packet("PACKET_RECEIVED", 54, bytes, "mode: INLINE lost_before: 3");
+  ASSERT_TRUE(sink_->channel(other));
+  add(test::packets(), {taken, packet("PACKET_SENT", 54, bytes)});
+  ASSERT_TRUE(sink_->record(12, test::kStart, std::as_bytes(std::span(taken))));
+  lose(7);
+  finish();
+  const auto outcome = write_pcapng(path_, "", output_);
+  ASSERT_TRUE(outcome);
+  EXPECT_EQ(outcome->overlapping, (std::vector<std::string>{"every tenth", "packets"}));
+  EXPECT_EQ(tshark("-e frame.interface_description -e frame.drop_count -e frame.comment"),
+            "received by local:router, rule packets||3 records lost just before it\n"
+            "sent by local:router, rule packets||\n"
+            "received by local:router, rule every tenth||3 records lost just before it\n");
+  EXPECT_FALSE(has_dropped(7));
+  EXPECT_NE(test::read_file(output_).find("7 records of local:router lost"), std::string::npos);
+  const auto one = write_pcapng(path_, "packets", output_);
+  ASSERT_TRUE(one);
+  EXPECT_TRUE(one->overlapping.empty());
+  EXPECT_EQ(tshark("-e frame.drop_count"), "\n\n");  // what was lost may be of the other
+}
+
+TEST_F(Pcapng, HasWhatWasLostBehindTheLastPacket) {
+  ASSERT_TRUE(sink_->session(test::session()));
+  add(test::packets(), {packet("PACKET_SENT", 54, fmt::format("bytes: \"{}\"", kSegment))});
+  lose(4);
+  lose(3);
+  finish();
+  const auto outcome = write_pcapng(path_, "", output_);
+  ASSERT_TRUE(outcome);
+  EXPECT_EQ(outcome->lost, 7u);
+  EXPECT_TRUE(has_dropped(7));
+  EXPECT_EQ(tshark("-e frame.len"), "54\n");  // it still reads the file
+}
+
+// Twice, for names stand behind the packets.
+constexpr const char* kSourceByName = "-2 -Nn -e ip.src_host";
+
 TEST_F(Pcapng, NamesTheGuestsAddress) {
   ASSERT_TRUE(sink_->session(test::session()));
   add(test::packets(), {packet("PACKET_SENT", 54, fmt::format("bytes: \"{}\"", kSegment))});
   finish();
   ASSERT_TRUE(write_pcapng(path_, "", output_));
-  EXPECT_EQ(tshark("-Nn -e ip.src_host"), "router\n");
+  EXPECT_EQ(tshark(kSourceByName), "router\n");
+}
+
+TEST_F(Pcapng, NamesNoAddressOfWhatTheGuestForwards) {
+  ASSERT_TRUE(sink_->session(test::session()));
+  const std::string bytes = fmt::format("bytes: \"{}\"", kSegment);
+  add(test::packets(), {packet("PACKET_SENT", 54, bytes, "mode: SYNC", "sk: 0"),
+                        packet("PACKET_RECEIVED", 54, bytes, "mode: SYNC", "sk: 1")});
+  finish();
+  ASSERT_TRUE(write_pcapng(path_, "", output_));
+  EXPECT_EQ(tshark(kSourceByName), "10.77.1.2\n10.77.1.2\n");
+}
+
+TEST_F(Pcapng, NamesAnAddressThatTwoGuestsSendFromAfterNone) {
+  const std::string bytes = fmt::format("bytes: \"{}\"", kSegment);
+  add(test::packets(), {packet("PACKET_SENT", 54, bytes, "guest: \"xen:liar\"", "sk: 1"),
+                        packet("PACKET_SENT", 54, bytes, "guest: \"xen:web\"", "sk: 1")});
+  finish();
+  ASSERT_TRUE(write_pcapng(path_, "", output_));
+  EXPECT_EQ(tshark(kSourceByName), "10.77.1.2\n10.77.1.2\n");
+}
+
+TEST_F(Pcapng, NamesAGuestThatIsSeenFromBothEnds) {
+  const std::string bytes = fmt::format("bytes: \"{}\"", kSegment);
+  add(test::packets(), {packet("PACKET_SENT", 54, bytes, "guest: \"xen:web\"", "sk: 1"),
+                        packet("PACKET_SENT", 54, bytes, "guest: \"xen:web/vif0\"")});
+  finish();
+  ASSERT_TRUE(write_pcapng(path_, "", output_));
+  EXPECT_EQ(tshark(kSourceByName), "web\nweb\n");
+}
+
+TEST_F(Pcapng, CutsLongNamesBetweenCharacters) {
+  Session session = test::session();
+  const std::string whole = std::string(251, 'a') + "\u20ac";
+  session.mutable_guests(0)->set_name("xen:" + whole + "\u20ac");
+  ASSERT_TRUE(sink_->session(session));
+  add(test::packets(), {packet("PACKET_SENT", 54, fmt::format("bytes: \"{}\"", kSegment))});
+  finish();
+  ASSERT_TRUE(write_pcapng(path_, "", output_));
+  // tshark cuts names itself, and shorter.
+  EXPECT_NE(test::read_file(output_).find("\x0a\x4d\x01\x02" + whole + std::string(1, '\0')),
+            std::string::npos);
+}
+
+TEST_F(Pcapng, WritesNoEmptyName) {
+  Session session = test::session();
+  session.mutable_guests(0)->set_name("xen:");
+  ASSERT_TRUE(sink_->session(session));
+  add(test::packets(), {packet("PACKET_SENT", 54, fmt::format("bytes: \"{}\"", kSegment))});
+  finish();
+  ASSERT_TRUE(write_pcapng(path_, "", output_));
+  constexpr std::string_view kNamesBlock("\4\0\0\0", 4);
+  const std::string file = test::read_file(output_);
+  EXPECT_EQ(file.find(std::string(kNamesBlock) + std::string("\x1c\0\0\0", 4)), std::string::npos);
 }
 
 TEST_F(Pcapng, CutsBytesBehindThePacketsEndAndLeavesOutWhatHasNone) {

@@ -215,6 +215,20 @@ TEST_F(BtfKinds, MakesTypesOpaqueThatContradictThemselves) {
   }
 }
 
+// With a look at all of them for each this would take hours.
+TEST(Btf, TakesAsManyTypesOfOneNameAsAGuestMakesUp) {
+  BtfMaker maker;
+  const std::uint32_t number = maker.integer("int", 4, BTF_INT_SIGNED);
+  for (int i = 0; i < 200'000; ++i) {
+    maker.link(BTF_KIND_FWD, 0, "same");
+    maker.link(BTF_KIND_TYPEDEF, number, "same");
+  }
+  const auto btf = Btf::parse(maker.bytes());
+  ASSERT_TRUE(btf);
+  const Catalog catalog = convert(*btf);
+  EXPECT_EQ(std::ranges::count_if(catalog.types, [](const Type& type) { return type.is_declaration; }), 1);
+}
+
 TEST(Btf, RefusesWhatIsCutOff) {
   const Bytes whole = subject();
   ASSERT_TRUE(Btf::parse(whole));

@@ -378,8 +378,10 @@ TEST_F(Expression, SaysWhatIsMissing) {
   EXPECT_EQ(error("ns::counter.x"), "column 12: a struct, union or class before it, and not int");
   EXPECT_EQ(error("table[4]"), "column 7: an index from 0 to 3");
   EXPECT_EQ(error("table[-1]"), "column 7: an index from 0 to 3");
-  EXPECT_EQ(error("table[i]"), "column 7: a number, or two with ':' between them");
-  EXPECT_EQ(error("table[99999999999999999999]"), "column 7: a number, or two with ':' between them");
+  EXPECT_EQ(error("table[i]"),
+            "column 7: a number, or two with ':' between them ([cpu0] is for per-CPU variables)");
+  EXPECT_EQ(error("table[99999999999999999999]"),
+            "column 7: a number, or two with ':' between them ([cpu0] is for per-CPU variables)");
   EXPECT_EQ(error("table[1"), "column 8: ']' or ':'");
   EXPECT_EQ(error("table[1:5]"), "column 6: a slice within [0:4]");
   EXPECT_EQ(error("table[2:2]"), "column 9: a number greater than the one before ':'");

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # From layouts and expressions to protobuf.
-foreach(name schema encode expression)
+foreach(name schema encode expression witness)
   vmitap_test(${name}_test
     SOURCES ${name}_test.cpp
     LIBS vmitap_types)

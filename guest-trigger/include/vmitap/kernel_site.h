@@ -70,6 +70,9 @@ void vmitap_packet_fire(struct vmitap_kernel_site *site, const void *args, struc
 		.line = __LINE__, .kind = (kind_), .arguments = (arguments_),           \
 	}
 
+/* Of what is filled before it is used: kernels may be built to zero all that is not said to be so. */
+#define VMITAP_FILLED_LATER __attribute__((__uninitialized__))
+
 #define VMITAP_SITES_SECTION_ __section("vmitap_sites")
 
 /* An entry of the module's table of tracepoints: an offset, as __TRACEPOINT_ENTRY() makes it. */

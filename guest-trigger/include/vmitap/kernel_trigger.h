@@ -32,7 +32,8 @@
 			asm_inline volatile(VMITAP_SITE_ENTRY_("%c0") : : "i"(&vmitap_trigger_here));  \
 			if (wanted_) {                                                                 \
 				unsigned char vmitap_values[sizeof(*vmitap_trigger_here.vmitap_args) + !(n)] \
-					__aligned(__alignof__(*vmitap_trigger_here.vmitap_args));      \
+					__aligned(__alignof__(*vmitap_trigger_here.vmitap_args))       \
+						VMITAP_FILLED_LATER;                                   \
 				VMITAP_EACH_##n(VMITAP_COPY_, __VA_ARGS__)                             \
 				fire_;                                                                 \
 			}                                                                              \

@@ -3,9 +3,10 @@
  * VMITAP_PACKET_TRIGGER(packet, prepare, name, arguments...);   Linux kernel modules only
  *
  * As VMITAP_TRIGGER(name, arguments...), of a packet (struct sk_buff *) with an Ethernet header: the host may
- * give it a filter in tcpdump's language and may ask for the packet's first bytes. The expression prepare, then the
- * arguments, are evaluated only for packets that pass. Any context but NMI; the packet is nobody else's meanwhile, and
- * stays as it is. skb->data stands at its MAC header, which is set, or behind it.
+ * give it a filter in tcpdump's language and may ask for the packet's first bytes. All is evaluated only while somebody
+ * listens: the packet, which may then turn out to be none (NULL); the expression prepare, then the arguments, if it
+ * passes. Any context but NMI; the packet is nobody else's meanwhile, and stays as it is. skb->data stands at its MAC
+ * header, which is set, or behind it.
  */
 #ifndef VMITAP_PACKET_TRIGGER_H
 #define VMITAP_PACKET_TRIGGER_H
@@ -17,9 +18,13 @@
 #define VMITAP_PACKET_COUNTED_(packet, prepare, n, ...) VMITAP_PACKET_SPELLED_(packet, prepare, n, ##__VA_ARGS__)
 #define VMITAP_PACKET_SPELLED_(packet, prepare, n, ...) \
 	VMITAP_PACKET_HERE_(packet, prepare, n, VMITAP_TEXT_##n(, ##__VA_ARGS__), __VA_ARGS__)
-#define VMITAP_PACKET_HERE_(packet_, prepare, n, text_, ...)                                                  \
-	VMITAP_SITE_HERE_(VMITAP_KERNEL_PACKET_TRIGGER,                                                      \
-			  vmitap_packet_wanted(vmitap_site, packet_) && ((void)(prepare), true),             \
-			  vmitap_packet_fire(vmitap_site, vmitap_values, packet_), n, text_, __VA_ARGS__)
+#define VMITAP_PACKET_HERE_(packet_, prepare, n, text_, ...)                                                        \
+	do {                                                                                                       \
+		struct sk_buff *vmitap_packet;                                                                     \
+		VMITAP_SITE_HERE_(VMITAP_KERNEL_PACKET_TRIGGER,                                                    \
+				  (vmitap_packet = (packet_)) && vmitap_packet_wanted(vmitap_site, vmitap_packet) && \
+					  ((void)(prepare), true),                                                 \
+				  vmitap_packet_fire(vmitap_site, vmitap_values, vmitap_packet), n, text_, __VA_ARGS__); \
+	} while (0)
 
 #endif /* VMITAP_PACKET_TRIGGER_H */

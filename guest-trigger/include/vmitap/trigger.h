@@ -15,6 +15,12 @@
  *  - C++: an argument with a comma outside parentheses needs parentheses. Classes are handed over as
  *    their bytes, uncopied; what they point at stays where it is. Typedef names are not kept.
  *  - Kernel: process, softirq, hardirq and NMI context; not where RCU does not watch (noinstr code).
+ *
+ * Witnesses are arguments that vouch for a pointer among the others. The host may read through it when the guest has
+ * gone on and the object is freed, or is another one in the same place: then it says STALE instead of a value.
+ *   VMITAP_SAME(pointer, member)    pointer->member is what it was when the trigger fired: a number that tells objects apart
+ *   VMITAP_ALIVE(pointer, member)   pointer->member is not 0: a count of references
+ * The pointer is an argument as it is written there, or null. Witnesses are no fields of the record.
  */
 #ifndef VMITAP_TRIGGER_H
 #define VMITAP_TRIGGER_H
@@ -35,6 +41,9 @@
 #pragma clang diagnostic push
 #pragma clang diagnostic ignored "-Wgnu-zero-variadic-macro-arguments"
 #endif
+
+#define VMITAP_SAME(pointer, member) ((pointer) ? (pointer)->member : 0)
+#define VMITAP_ALIVE(pointer, member) ((void)sizeof((pointer)->member), (unsigned char)1)
 
 #define VMITAP_TRIGGER(...) VMITAP_TRIGGER_COUNTED_(VMITAP_COUNT_(__VA_ARGS__), ##__VA_ARGS__)
 #define VMITAP_TRIGGER_COUNTED_(n, ...) VMITAP_TRIGGER_SPELLED_(n, ##__VA_ARGS__)

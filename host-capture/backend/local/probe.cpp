@@ -90,8 +90,11 @@ Check check_pause(const Subject& subject) {
   auto stop = ProcessStop::make(subject.pid());
   auto stopped = stop ? (*stop)->stop() : Result<void>(fail(stop.error()));
   if (!stopped) {
-    return {what, Verdict::fails, fmt::format("{}; {}", describe(stopped.error()), yama()),
-            "let the sandbox (seccomp, container) allow ptrace, or use --mode live"};
+    const bool late = stopped.error().code == Errc::timeout;  // a busy machine, which may do better next time
+    return {what, late ? Verdict::limited : Verdict::fails,
+            fmt::format("{}; {}", describe(stopped.error()), yama()),
+            late ? stopped.error().hint
+                 : "let the sandbox (seccomp, container) allow ptrace, or use --mode live"};
   }
   const auto scope = read_proc_file("/proc/sys/kernel/yama/ptrace_scope", 1).value_or("0");
   if (scope == "3")

@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,6 +10,7 @@
 #include <cerrno>
 #include <cstdlib>
 
+#include "backend/xen/file_lock.hpp"
 #include "backend/xen/pause_ledger.hpp"
 
 namespace vmitap::backend::xen {
@@ -27,7 +27,7 @@ Result<CaptureLock> CaptureLock::take(DomId domain, const std::string& channel) 
   ::mkdir(kLedgerDirectory, 0700);
   Fd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!file) return fail({.code = Errc::io, .operation = "open", .subject = path, .sys = errno});
-  if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0)
+  if (!lock_file(file.get()))
     return fail({.code = Errc::already_captured, .number = captured_by(domain, channel)});
   const std::string pid = fmt::format("{}\n", ::getpid());
   if (::ftruncate(file.get(), 0) != 0 || ::write(file.get(), pid.data(), pid.size()) < 0)
@@ -37,7 +37,7 @@ Result<CaptureLock> CaptureLock::take(DomId domain, const std::string& channel) 
 
 pid_t captured_by(DomId domain, const std::string& channel) {
   const Fd file(::open(path_of(domain, channel).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-  if (!file || ::flock(file.get(), LOCK_SH | LOCK_NB) == 0) return 0;
+  if (!file || !is_locked(file.get())) return 0;
   std::array<char, 16> text{};
   if (::read(file.get(), text.data(), text.size() - 1) <= 0) return 0;
   return static_cast<pid_t>(std::strtol(text.data(), nullptr, 10));

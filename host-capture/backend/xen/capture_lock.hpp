@@ -18,6 +18,7 @@ namespace vmitap::backend::xen {
 class CaptureLock {
  public:
   static Result<CaptureLock> take(DomId domain, const std::string& channel);
+  void release() noexcept { file_.reset(); }
 
  private:
   explicit CaptureLock(Fd file) : file_(std::move(file)) {}

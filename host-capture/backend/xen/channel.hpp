@@ -29,6 +29,8 @@ class AttachedChannel {
   [[nodiscard]] const Directory& directory() const noexcept { return directory_; }
   [[nodiscard]] EventChannel& events() noexcept { return events_; }
 
+  // It went, and what comes after it may be captured by another vmitap: this one no longer claims it.
+  void give_up() noexcept { lock_.release(); }
   // Says one message and waits for what answers it: a DONE, or why not. One at a time.
   Result<void> ask(std::uint32_t type, const std::string& body, const std::string& guest,
                    std::chrono::nanoseconds patience);

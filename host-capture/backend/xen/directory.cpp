@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/printable.hpp"
+#include "vmitap/barrier.h"
 
 namespace vmitap::backend::xen {
 namespace {
@@ -132,6 +133,11 @@ KernelImage Directory::kernel() const noexcept {
           .cpus = from.cpus};
 }
 
+AddressSpace Directory::space() const noexcept {
+  return {.root = Frame{header_.page_table_root / kPageSize},
+          .levels = (header_.flags & VMITAP_DIRECTORY_PAE5) != 0 ? 5 : 4};
+}
+
 // Pairs with the guest module's stores of a sample (guest-trigger/kernel/clock.c). Each load is an acquire,
 // so that the version is looked at again only after the rest.
 std::optional<vmitap_clock_sample> Directory::clock() const noexcept {
@@ -145,6 +151,11 @@ std::optional<vmitap_clock_sample> Directory::clock() const noexcept {
     if (before % 2 == 0 && load(from.version) == before) return sample;
   }
   return std::nullopt;
+}
+
+// Acquire: with vmitap_channel_retire() in the guest (channel.c), after which a program's page tables may go.
+bool Directory::is_retired() const noexcept {
+  return vmitap_load_acquire(&shared().magic) != VMITAP_DIRECTORY_MAGIC;
 }
 
 std::uint32_t Directory::catalog_version() const noexcept { return load(shared().catalog_version); }

@@ -9,6 +9,7 @@
 
 #include "backend/guest.hpp"
 #include "backend/xen/grants.hpp"
+#include "backend/xen/page_walk.hpp"
 #include "backend/xen/store.hpp"
 #include "base/ids.hpp"
 #include "base/result.hpp"
@@ -43,7 +44,11 @@ class Directory {
   [[nodiscard]] const Regions& regions() const noexcept { return regions_; }
   [[nodiscard]] const vmitap_directory& header() const noexcept { return header_; }  // as copied
   [[nodiscard]] KernelImage kernel() const noexcept;
+  // Of the kernel, or of the program whose channel it is.
+  [[nodiscard]] AddressSpace space() const noexcept;
 
+  // The channel went: its module, or the program, is no more, or about to be no more.
+  [[nodiscard]] bool is_retired() const noexcept;
   // As it stands now. Nothing if the domain writes it without end.
   [[nodiscard]] std::optional<vmitap_clock_sample> clock() const noexcept;
   [[nodiscard]] std::uint32_t catalog_version() const noexcept;

@@ -71,7 +71,7 @@ Result<DomainControl> DomainControl::open() {
     const bool denied = errno == EACCES || errno == EPERM;
     return fail({.code = denied ? Errc::access_denied : Errc::unsupported,
                  .operation = "xc_interface_open",
-                 .subject = "reaching Xen domains from here",
+                 .subject = "reaching Xen domains",
                  .sys = errno,
                  .hint = denied ? "run vmitap as root" : "run vmitap in dom0 of a Xen host"});
   }
@@ -101,6 +101,12 @@ std::optional<DomainInfo> DomainControl::domain(DomId id) const {
   return info_of(info);
 }
 
+std::optional<std::string> DomainControl::end_of(const DomainInfo& known) const {
+  const auto now = domain(known.id);
+  if (!now || now->uuid != known.uuid) return "was destroyed";
+  return now->gone ? std::optional(now->end) : std::nullopt;
+}
+
 void PauseCall::prepare(DomId domain, Kind kind) noexcept {
   static_assert(sizeof(Entry) == sizeof(multicall_entry_t));
   static_assert(sizeof domctl_ >= sizeof(xen_domctl_t));
@@ -120,18 +126,28 @@ void PauseCall::rearm() noexcept {
 int PauseCall::make(int privcmd) noexcept {
   privcmd_hypercall call{.op = __HYPERVISOR_multicall,
                          .arg = {reinterpret_cast<std::uintptr_t>(&entry_), 1, 0, 0, 0}};
-  // Xen reads and writes this memory itself: a page that the kernel is just moving is tried again.
-  int tries = 3;
-  while (::ioctl(privcmd, IOCTL_PRIVCMD_HYPERCALL, &call) != 0) {
-    if (errno != EFAULT || made() || --tries == 0) return errno;
+  // Xen reads and writes this memory itself: a page that the kernel is just moving is tried again, whether it
+  // was the entry's or the order's.
+  for (int tries = 3;;) {
+    const int error = ::ioctl(privcmd, IOCTL_PRIVCMD_HYPERCALL, &call) != 0 ? errno : 0;
+    if (!made()) {
+      if (error != EFAULT || --tries == 0) return error != 0 ? error : EIO;
+      continue;
+    }
+    const int result = static_cast<int>(-static_cast<std::int64_t>(entry_.result));
+    if (result != EFAULT || --tries == 0) return result;
+    rearm();
   }
-  const auto result =
-      static_cast<std::int64_t>(std::atomic_ref(entry_.result).load(std::memory_order_acquire));
-  return result == 0 ? 0 : made() ? static_cast<int>(-result) : EIO;
 }
 
 bool PauseCall::done() const noexcept {
   return std::atomic_ref(const_cast<std::uint64_t&>(entry_.result)).load(std::memory_order_acquire) == 0;
+}
+
+bool PauseCall::settled() const noexcept {
+  const auto result = static_cast<std::int64_t>(
+      std::atomic_ref(const_cast<std::uint64_t&>(entry_.result)).load(std::memory_order_acquire));
+  return result == 0 || result == -ESRCH || result == -EINVAL;
 }
 
 bool PauseCall::made() const noexcept {
@@ -144,7 +160,7 @@ Result<int> open_privcmd() {
   if (fd >= 0) return fd;
   return fail({.code = errno == EACCES || errno == EPERM ? Errc::access_denied : Errc::unsupported,
                .operation = "open",
-               .subject = "/dev/xen/privcmd",
+               .subject = "asking Xen through /dev/xen/privcmd",
                .sys = errno,
                .hint = "run vmitap as root in dom0, with the module xen-privcmd loaded"});
 }

@@ -41,6 +41,8 @@ class DomainControl {
   [[nodiscard]] Result<std::vector<DomainInfo>> domains() const;
   // Nothing if there is no such domain (any more).
   [[nodiscard]] std::optional<DomainInfo> domain(DomId id) const;
+  // How this very domain ended, in words; nothing while it runs.
+  [[nodiscard]] std::optional<std::string> end_of(const DomainInfo& domain) const;
 
  private:
   using Handle = LibraryHandle<xc_interface_core, xc_interface_close>;
@@ -50,8 +52,9 @@ class DomainControl {
 
 // A call that pauses or unpauses a domain, laid out in memory so that Xen itself writes its result there:
 // the call goes through a multicall, whose entries Xen updates. Whoever shares the memory knows whether
-// the call was made, even if its maker was killed in the middle.
-class alignas(64) PauseCall {
+// the call was made, even if its maker was killed in the middle. It never lies across two pages, of which the
+// kernel may be moving one.
+class alignas(256) PauseCall {
  public:
   enum class Kind : std::uint8_t { pause, unpause };
 
@@ -63,9 +66,12 @@ class alignas(64) PauseCall {
   int make(int privcmd) noexcept;
   // Xen made it and it worked.
   [[nodiscard]] bool done() const noexcept;
-  [[nodiscard]] bool made() const noexcept;
+  // Or it was made and would never work: there is no such domain any more, or nothing to take back.
+  [[nodiscard]] bool settled() const noexcept;
 
  private:
+  [[nodiscard]] bool made() const noexcept;
+
   static constexpr std::uint64_t kNotMade = 0x766d69746170;  // no result of any call
   struct Entry {                                             // struct multicall_entry
     std::uint64_t op, result, args[6];

@@ -7,6 +7,7 @@
 #include <charconv>
 
 #include "backend/xen/capture_lock.hpp"
+#include "backend/xen/vif_find.hpp"
 #include "base/nearest.hpp"
 #include "base/printable.hpp"
 
@@ -40,6 +41,13 @@ std::optional<std::uint16_t> number_in(std::string_view text) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
   return number;
+}
+
+// What can be had of a domain that has no module.
+std::string without_module(const Store& store, const DomainInfo& domain) {
+  std::string names;
+  for (const Vif& vif : vifs_of(store, domain.id)) names += " " + identity_of(store, domain, vif).address;
+  return names.empty() ? "" : "; its packets can be had without:" + names;
 }
 
 }  // namespace
@@ -90,9 +98,10 @@ Result<Found> find_guest(const Store& store, const DomainControl& control, std::
                        "what it says in xenstore (data/vmitap/kernel: abi, directory, port) are not the "
                        "numbers that they must be",
                    .guest = "xen:" + shown});
-    return fail({.code = Errc::not_instrumented,
-                 .subject = fmt::format("domain {} ({})", domain->id.value, shown),
-                 .hint = "load vmitap.ko in it (docs/xen.md), then try again"});
+    return fail(
+        {.code = Errc::not_instrumented,
+         .subject = fmt::format("domain {} ({})", domain->id.value, shown),
+         .hint = "load vmitap.ko in it (docs/xen.md), then try again" + without_module(store, *domain)});
   }
   const auto all = Advertisement::all(store, domain->id);
   const std::string_view program = name.substr(slash + 1);
@@ -106,6 +115,9 @@ Result<Found> find_guest(const Store& store, const DomainControl& control, std::
         fmt::format("{}xen:{}/{} ({})", candidates.empty() ? "" : ", ", shown, one.channel, one.name);
   }
   if (fit.size() == 1) return Found{*domain, *fit.front(), identity_of(store, *domain, *fit.front())};
+  for (const Vif& vif : vifs_of(store, domain->id))
+    candidates += fmt::format("{}{} ({} in dom0)", candidates.empty() ? "" : ", ",
+                              identity_of(store, *domain, vif).address, vif.device);
   return fail({.code = fit.empty() ? Errc::no_such_guest : Errc::ambiguous_name,
                .subject = fmt::format("xen:{}", printable(name)),
                .hint = candidates.empty() ? "no program with vmitap's guest library runs in that domain"
@@ -128,7 +140,12 @@ std::vector<Seen> seen_guests() {
     }
     const auto all = Advertisement::all(*store, domain.id);
     for (const Advertisement& advertised : all) seen.push_back({identity_of(*store, domain, advertised), ""});
-    if (all.empty()) seen.push_back({identity_of(name_of(*store, domain.id), domain), kNoModule});
+    const auto vifs = vifs_of(*store, domain.id);
+    if (all.empty())
+      seen.push_back(
+          {identity_of(name_of(*store, domain.id), domain),
+           std::string(kNoModule) + (vifs.empty() ? "" : "; its packets can be had all the same")});
+    for (const Vif& vif : vifs) seen.push_back({identity_of(*store, domain, vif), ""});
   }
   return seen;
 }

@@ -25,7 +25,8 @@ Result<Found> find_guest(const Store& store, const DomainControl& control, std::
 // The domain alone, whether vmitap runs in it or not.
 Result<DomainInfo> find_domain(const Store& store, const DomainControl& control, std::string_view name);
 
-// Each channel of each running domain; a domain without any once, with the problem.
+// Each channel and each network interface of each running domain; a domain without a channel, with the
+// problem.
 std::vector<Seen> seen_guests();
 
 // The domain's name as xenstore has it, printable; its domid if it has none.

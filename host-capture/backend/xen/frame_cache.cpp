@@ -18,9 +18,12 @@ Result<FrameCache> FrameCache::open(DomId domain) {
                .hint = "run vmitap as root in dom0, with the module xen-privcmd loaded"});
 }
 
-FrameCache::~FrameCache() {
+FrameCache::~FrameCache() { drop(); }
+
+void FrameCache::drop() noexcept {
   for (const auto& [frame, mapped] : frames_)
     xenforeignmemory_unmap(handle_.get(), const_cast<std::byte*>(mapped.at), 1);
+  frames_.clear();
 }
 
 const std::byte* FrameCache::get(Frame frame) noexcept {

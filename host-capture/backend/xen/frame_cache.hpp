@@ -30,6 +30,8 @@ class FrameCache {
   // Now and then, while nothing that get() gave is in use: lets go what was not asked for since the last
   // turn, if there is much of it or it is old. A frame that the guest gave away (ballooning) would stay ours.
   void turn(bool old) noexcept;
+  // At such a moment: lets go everything.
+  void drop() noexcept;
 
   [[nodiscard]] std::size_t size() const noexcept { return frames_.size(); }
 

@@ -13,6 +13,9 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kOld = 10s;
+// Behind a frame number of a domain that Xen translates for (PVH, HVM) there may be another page since: the
+// domain gave the first one back to Xen (ballooning) and got another, of which nobody tells us.
+constexpr auto kStays = 2s;
 constexpr int kTries = 3;  // of a read whose pages move under it
 constexpr std::size_t kWordsMost = 32;
 
@@ -85,6 +88,10 @@ void Memory::rehearse() noexcept {
   rehearsed_.clear();
   next_ = 0;
   const auto now = Clock::now();
+  if (space_.translated && now - dropped_ > kStays) {
+    frames_.drop();
+    dropped_ = now;
+  }
   const bool old = now - turned_ > kOld;
   if (old) turned_ = now;
   frames_.turn(old);

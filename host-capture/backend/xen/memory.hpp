@@ -59,6 +59,7 @@ class Memory {
   std::vector<Rehearsed> rehearsed_;
   std::size_t next_ = 0;
   Clock::time_point turned_ = Clock::now();
+  Clock::time_point dropped_ = turned_;
 };
 
 }  // namespace vmitap::backend::xen

@@ -21,7 +21,8 @@ using Frame = Id<struct FrameTag, std::uint64_t>;
 
 struct AddressSpace {
   Frame root;
-  int levels = 4;  // 4 or 5
+  int levels = 4;           // 4 or 5
+  bool translated = false;  // frames are the domain's own numbers (PVH, HVM), behind which Xen puts pages
 };
 
 // Which entries led to a page and what they said: the page is still where it was if they say it again.

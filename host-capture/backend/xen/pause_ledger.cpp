@@ -4,7 +4,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -23,6 +23,7 @@
 #include <span>
 #include <utility>
 
+#include "backend/xen/file_lock.hpp"
 #include "backend/xen/ioctls.hpp"
 #include "base/least_privilege.hpp"
 
@@ -38,13 +39,15 @@ struct LedgerLine {
 
   // Paused by us and not given back. True from the moment at which Xen has made the one call until it has
   // made the other.
-  [[nodiscard]] bool held() const noexcept { return pause.done() && !unpause.made(); }
+  [[nodiscard]] bool held() const noexcept { return pause.done() && !unpause.settled(); }
 };
 
 namespace {
 
-constexpr std::uint64_t kMagic = 0x3152474c54494d56;  // "VMITLGR1"
+constexpr std::uint64_t kMagic = 0x3252474c54494d56;  // "VMITLGR2"
 constexpr std::size_t kLines = 62;
+constexpr int kTries = 1000;
+constexpr int kNames = 16;  // of ledgers of one process number
 
 struct Header {
   std::uint64_t magic;
@@ -72,6 +75,16 @@ LedgerFile& file_in(const Mapping& memory) {
   return *std::launder(reinterpret_cast<LedgerFile*>(memory.bytes().data()));
 }
 
+// What is tried in vain is tried again: the kernel may just be moving a page that Xen is to read, or lack
+// memory for the call. False: it is held still.
+bool give_back(LedgerLine& line, int privcmd) noexcept {
+  for (int tries = kTries; line.held() && tries > 0; --tries) {
+    if (tries < kTries) ::sched_yield();
+    line.unpause.make(privcmd);
+  }
+  return !line.held();
+}
+
 Mapping map_file(int fd) {
   struct stat status {};
   if (::fstat(fd, &status) != 0 || status.st_size != static_cast<off_t>(sizeof(LedgerFile))) return {};
@@ -90,6 +103,7 @@ Mapping map_file(int fd) {
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  ::mlock(&file, sizeof file);  // its maker's lock was not inherited
   // A kernel that has no such thing: what it guards is still worth more.
   renounce_capabilities();
   filter.load(SyscallFilter::Threads::mine);
@@ -99,8 +113,10 @@ Mapping map_file(int fd) {
   }
   // A byte says that the owner ends in good order and gave everything back itself.
   if (got == 0) {
+    bool is_settled = true;
     for (LedgerLine& line : file.lines)
-      if (line.used != 0 && line.held()) line.unpause.make(privcmd);
+      if (line.used != 0 && !give_back(line, privcmd)) is_settled = false;
+    if (!is_settled) ::_exit(1);  // the next vmitap tries again
   }
   // The owner may have no right to it any more. Nor has a guardian that was started anew by an owner that is
   // confined: then the next vmitap removes the file, as it does after a crash.
@@ -137,6 +153,9 @@ void each_file(const std::function<void(const std::string& path, int fd)>& look)
 }  // namespace
 
 Result<void> PauseLine::pause() noexcept {
+  // One that could not be given back is not forgotten over the next.
+  if (!give_back(*shared_, privcmd_))
+    return fail({.code = Errc::system, .operation = "XEN_DOMCTL_unpausedomain", .sys = EBUSY});
   // In this order nobody who looks sees a pause that is not there.
   shared_->pause.rearm();
   shared_->unpause.rearm();
@@ -147,10 +166,7 @@ Result<void> PauseLine::pause() noexcept {
                .sys = error});
 }
 
-void PauseLine::unpause() noexcept {
-  // Xen refuses only for a domain that is no more.
-  if (shared_->held()) shared_->unpause.make(privcmd_);
-}
+void PauseLine::unpause() noexcept { give_back(*shared_, privcmd_); }
 
 Result<PauseLedger*> PauseLedger::get() {
   static std::mutex mutex;
@@ -173,8 +189,8 @@ Result<void> PauseLedger::create() {
   if (::mkdir(kLedgerDirectory, 0700) != 0 && errno != EEXIST)
     return fail(system_error("mkdir", kLedgerDirectory));
   path_ = fmt::format("{}/pauses-{}", kLedgerDirectory, ::getpid());
-  // Complete and locked before it has its name.
-  const std::string fresh = path_ + ".new";
+  // Complete and locked before it has the name by which others look for it.
+  const std::string fresh = fmt::format("{}/new-{}", kLedgerDirectory, ::getpid());
   file_.reset(::open(fresh.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!file_) return fail(system_error("open", fresh));
   if (::ftruncate(file_.get(), sizeof(LedgerFile)) != 0) return fail(system_error("ftruncate", fresh));
@@ -184,8 +200,13 @@ Result<void> PauseLedger::create() {
   if (::mlock(memory_.bytes().data(), memory_.bytes().size()) != 0) return fail(system_error("mlock", fresh));
   auto* const file = new (memory_.bytes().data()) LedgerFile{};
   file->header = {.magic = kMagic, .owner = ::getpid()};
-  if (::flock(file_.get(), LOCK_EX | LOCK_NB) != 0) return fail(system_error("flock", fresh));
-  if (::rename(fresh.c_str(), path_.c_str()) != 0) return fail(system_error("rename", fresh));
+  if (!lock_file(file_.get())) return fail(system_error("lock", fresh));
+  // One of a dead process with the same number, which could not be settled, stays.
+  for (int another = 1; ::renameat2(AT_FDCWD, fresh.c_str(), AT_FDCWD, path_.c_str(), RENAME_NOREPLACE) != 0;
+       ++another) {
+    if (errno != EEXIST || another == kNames) return fail(system_error("rename", fresh));
+    path_ = fmt::format("{}/pauses-{}-{}", kLedgerDirectory, ::getpid(), another);
+  }
   auto filter = SyscallFilter::for_guardian(hypercall_ioctls());
   if (!filter) return fail(std::move(filter.error()));
   guardian_may_.emplace(std::move(*filter));
@@ -210,16 +231,20 @@ Result<void> PauseLedger::start_guardian() {
 }
 
 void PauseLedger::look_after_guardian() noexcept {
-  if (guardian_ > 0 && ::waitpid(guardian_, nullptr, WNOHANG) == guardian_) {
-    guardian_ = -1;
-    (void)start_guardian();
+  if (guardian_ > 0) {
+    const pid_t ended = ::waitpid(guardian_, nullptr, WNOHANG);
+    // ECHILD: who started us had SIGCHLD ignored, so that nobody's end is kept.
+    if (ended == guardian_ || (ended < 0 && errno == ECHILD)) guardian_ = -1;
   }
+  if (guardian_ < 0) (void)start_guardian();  // or at the next look
 }
 
 PauseLedger::~PauseLedger() {
   if (!memory_) return;
+  bool is_settled = true;
   for (LedgerLine& line : file_in(memory_).lines)
-    if (line.used != 0 && line.held()) line.unpause.make(privcmd_.get());
+    if (line.used != 0 && !give_back(line, privcmd_.get())) is_settled = false;
+  if (!is_settled) return;  // the guardian tries, and then the next vmitap
   if (guardian_ > 0) {
     const char done = 1;
     [[maybe_unused]] const auto ignored = ::write(life_.get(), &done, 1);
@@ -243,7 +268,7 @@ Result<PauseLine> PauseLedger::enter(DomId domain, const DomainUuid& uuid) {
 }
 
 void PauseLedger::leave(const PauseLine& line) noexcept {
-  if (line.shared_->held()) line.shared_->unpause.make(privcmd_.get());
+  if (!give_back(*line.shared_, privcmd_.get())) return;  // nor is the line anybody else's
   line.shared_->pause.rearm();
   std::atomic_ref(line.shared_->used).store(0);
 }
@@ -253,7 +278,7 @@ std::vector<HeldPause> held_pauses() {
   each_file([&](const std::string&, int fd) {
     const Mapping memory = map_file(fd);
     if (!memory || file_in(memory).header.magic != kMagic) return;
-    const bool lives = ::flock(fd, LOCK_SH | LOCK_NB) != 0;
+    const bool lives = is_locked(fd);
     for (const LedgerLine& line : file_in(memory).lines)
       if (line.used != 0 && line.held())
         held.push_back(
@@ -264,20 +289,29 @@ std::vector<HeldPause> held_pauses() {
 
 std::size_t give_back_orphans(const DomainControl& control, int privcmd) {
   std::size_t given_back = 0;
+  const auto domains = control.domains();
+  if (!domains) return 0;  // which of them still live is not known
   each_file([&](const std::string& path, int fd) {
     // Locked: its owner lives, or the owner's guardian is about to do this.
-    if (::flock(fd, LOCK_EX | LOCK_NB) != 0) return;
-    if (const Mapping memory = map_file(fd); memory && file_in(memory).header.magic == kMagic) {
-      ::mlock(memory.bytes().data(), memory.bytes().size());
-      for (LedgerLine& line : file_in(memory).lines) {
-        if (line.used == 0 || !line.held()) continue;
-        const auto domain = control.domain(DomId{line.domain});
-        if (!domain || domain->uuid != line.uuid) continue;
-        line.unpause.prepare(DomId{line.domain}, PauseCall::Kind::unpause);
-        if (line.unpause.make(privcmd) == 0) ++given_back;
-      }
+    if (!lock_file(fd)) return;
+    // What cannot be looked at, or was written by another vmitap, may hold a pause: it stays.
+    const Mapping memory = map_file(fd);
+    if (!memory || file_in(memory).header.magic != kMagic) return;
+    ::mlock(memory.bytes().data(), memory.bytes().size());
+    bool is_settled = true;
+    for (LedgerLine& line : file_in(memory).lines) {
+      if (line.used == 0 || !line.held()) continue;
+      const bool lives = std::ranges::any_of(*domains, [&](const DomainInfo& domain) {
+        return domain.id.value == line.domain && domain.uuid == line.uuid;
+      });
+      if (!lives) continue;
+      line.unpause.prepare(DomId{line.domain}, PauseCall::Kind::unpause);
+      if (give_back(line, privcmd))
+        ++given_back;
+      else
+        is_settled = false;
     }
-    ::unlink(path.c_str());
+    if (is_settled) ::unlink(path.c_str());
   });
   return given_back;
 }

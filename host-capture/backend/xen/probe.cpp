@@ -11,18 +11,13 @@
 #include "backend/xen/find.hpp"
 #include "backend/xen/frame_cache.hpp"
 #include "backend/xen/pause_ledger.hpp"
-#include "base/error_text.hpp"
 
 namespace vmitap::backend::xen {
 namespace {
 
 using Verdict = Check::Verdict;
 
-template <class T>
-Check opened(std::string what, const Result<T>& result, std::string finding) {
-  if (result) return {std::move(what), Verdict::works, std::move(finding), ""};
-  return {std::move(what), Verdict::fails, describe(result.error()), remedy(result.error())};
-}
+}  // namespace
 
 // Ours, among the pauses of a domain. Whose the others are Xen does not tell.
 Check check_pauses(const DomainInfo& domain) {
@@ -38,8 +33,6 @@ Check check_pauses(const DomainInfo& domain) {
             fmt::format("xl unpause {} lets it run again, if you want that", domain.id.value)};
   return {"pauses", Verdict::works, "runs; vmitap holds no pause of it", ""};
 }
-
-}  // namespace
 
 std::vector<Check> check_host() {
   if (::access("/proc/xen", F_OK) != 0 && ::access("/sys/hypervisor/type", F_OK) != 0) return {};

@@ -18,6 +18,8 @@
 namespace vmitap::backend::xen {
 namespace {
 
+constexpr const char* kToken = "vmitap";  // of all watches
+
 struct Free {
   void operator()(void* memory) const noexcept { std::free(memory); }  // NOLINT: the library's malloc
 };
@@ -77,12 +79,14 @@ std::vector<std::string> Store::list(const std::string& path) const {
 
 bool Store::answers() const { return read("/").has_value(); }
 
+void Store::unwatch(const std::string& path) noexcept { xs_unwatch(handle_.get(), path.c_str(), kToken); }
+
 Result<void> Store::watch(const std::string& path) {
   // The library starts a thread at the first watch. It is to inherit no capabilities.
   int error = 0;
   std::thread([&] {
     renounce_capabilities();
-    if (!xs_watch(handle_.get(), path.c_str(), "vmitap")) error = errno;
+    if (!xs_watch(handle_.get(), path.c_str(), kToken)) error = errno;
   }).join();
   if (error == 0) return {};
   return fail({.code = Errc::system, .operation = "xs_watch", .subject = path, .sys = error});

@@ -32,6 +32,7 @@ class Store {
 
   // fd() becomes readable when what stands at the path, or below, changed; and once at the start.
   Result<void> watch(const std::string& path);
+  void unwatch(const std::string& path) noexcept;
   [[nodiscard]] int fd() const noexcept;
   // Takes what the watches say. False if the store is gone.
   bool clear_watches();

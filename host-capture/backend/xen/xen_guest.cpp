@@ -23,21 +23,10 @@ using namespace std::chrono_literals;
 constexpr auto kAnswerTime = 5s;  // a domain may not get a processor for a while
 // How long a store may take to leave a processor's store buffer, generously: what the host waits before its
 // last look at the rings. No barrier of this host reaches the processors of a guest.
-constexpr auto kStoreLeaves = 20us;
+constexpr double kStoreLeavesNs = 20'000;
 // xenstored that dies tells nobody, and nobody tells then how a domain ends.
 constexpr itimerspec kLooks{.it_interval = {.tv_sec = 1, .tv_nsec = 0},
                             .it_value = {.tv_sec = 1, .tv_nsec = 0}};
-
-Result<Memory> open_memory(DomId domain, const AddressSpace& space) {
-  auto frames = FrameCache::open(domain);
-  if (!frames) return fail(std::move(frames.error()));
-  return Memory(std::move(*frames), space);
-}
-
-AddressSpace space_of(const Directory& directory) {
-  return {.root = Frame{directory.header().page_table_root / kPageSize},
-          .levels = (directory.header().flags & VMITAP_DIRECTORY_PAE5) != 0 ? 5 : 4};
-}
 
 }  // namespace
 
@@ -54,8 +43,8 @@ Result<std::unique_ptr<Guest>> XenGuest::open(std::string_view name) {
   std::unique_ptr<XenGuest> guest(
       new XenGuest(std::move(*store), std::move(*control), std::move(*found), **ledger));
   const Found& it = guest->found_;
-  for (const std::string& path :
-       {std::string("@releaseDomain"), Advertisement::path(it.domain.id, it.advertised.channel)})
+  guest->watched_ = {"@releaseDomain", Advertisement::path(it.domain.id, it.advertised.channel)};
+  for (const std::string& path : guest->watched_)
     if (auto watched = guest->store_.watch(path); !watched) return fail(std::move(watched.error()));
   guest->news_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   guest->looks_.reset(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
@@ -68,10 +57,6 @@ Result<std::unique_ptr<Guest>> XenGuest::open(std::string_view name) {
           {.code = Errc::system, .operation = "epoll_ctl", .subject = std::string(name), .sys = errno});
   }
   return guest;
-}
-
-XenGuest::~XenGuest() {
-  if (line_) ledger_.leave(*line_);
 }
 
 template <class T>
@@ -97,7 +82,7 @@ Result<GuestCatalog> XenGuest::list_channel() {
   if (!catalog) return catalog;
   if (found_.advertised.channel == VMITAP_XENSTORE_KERNEL) catalog->kernel = directory->kernel();
   if (!image_) {
-    auto memory = open_memory(found_.domain.id, space_of(*directory));
+    auto memory = open_memory(found_.domain, directory->space());
     if (!memory) return fail(std::move(memory.error()));
     image_.emplace(std::move(*memory));
   }
@@ -113,13 +98,9 @@ Result<void> XenGuest::attach_channel() {
   }
   auto clock = GuestClock::make((*channel)->directory(), ledger_.privcmd());
   if (!clock) return fail(std::move(clock.error()));
-  auto memory = open_memory(found_.domain.id, space_of((*channel)->directory()));
-  if (!memory) return fail(std::move(memory.error()));
-  auto line = ledger_.enter(found_.domain.id, found_.domain.uuid);
-  if (!line) return fail(std::move(line.error()));
-  line_.emplace(*line);
-  snapshot_.emplace(std::move(*memory));
+  if (auto opened = reader_.open(found_.domain, (*channel)->directory().space()); !opened) return opened;
   clock_ = std::move(*clock);
+  store_leaves_ticks_ = static_cast<std::uint64_t>(kStoreLeavesNs / clock_->map().ns_per_tick);
   channel_ = std::move(*channel);
   return {};
 }
@@ -154,8 +135,10 @@ void XenGuest::clear_doorbell() {
 // way gets the time to arrive.
 void XenGuest::fence() {
   vmitap_fence();
-  const auto until = std::chrono::steady_clock::now() + kStoreLeaves;
-  while (std::chrono::steady_clock::now() < until) vmitap_cpu_relax();
+  // By the processor's own counter: dom0's clock stands still while a processor's lags behind that of
+  // another.
+  const std::uint64_t start = __builtin_ia32_rdtsc();
+  while (__builtin_ia32_rdtsc() - start < store_leaves_ticks_) vmitap_cpu_relax();
   vmitap_fence();
 }
 
@@ -174,6 +157,7 @@ Guest::ControlEvent XenGuest::on_control() {
     if (!store_.clear_watches()) ::epoll_ctl(events_.get(), EPOLL_CTL_DEL, store_.fd(), nullptr);
     if (const auto end = how_it_ended()) {
       epitaph_ = *end;
+      let_go();
       gone_.store(true, std::memory_order_release);
       return ControlEvent::gone;
     }
@@ -181,10 +165,16 @@ Guest::ControlEvent XenGuest::on_control() {
   return changed ? ControlEvent::changed : ControlEvent::none;
 }
 
+// With other guests the capture may go on for long. Nobody would take what the watches say of this one any
+// more.
+void XenGuest::let_go() {
+  if (store_.answers())
+    for (const std::string& path : watched_) store_.unwatch(path);
+  if (channel_) channel_->give_up();
+}
+
 std::optional<std::string> XenGuest::how_it_ended() const {
-  const auto domain = control_.domain(found_.domain.id);
-  if (!domain || domain->uuid != found_.domain.uuid) return "was destroyed";
-  if (domain->gone) return domain->end;
+  if (auto end = control_.end_of(found_.domain)) return end;
   const auto now = Advertisement::read(store_, found_.domain.id, found_.advertised.channel);
   const bool is_kernel = found_.advertised.channel == VMITAP_XENSTORE_KERNEL;
   if (!now && !store_.answers()) return std::nullopt;
@@ -200,22 +190,6 @@ std::string XenGuest::epitaph() const {
   return gone_.load(std::memory_order_acquire) ? epitaph_ : std::string();
 }
 
-void XenGuest::rehearse() noexcept {
-  snapshot_->rehearse();
-  reading_ = Reading::rehearsal;
-}
-
-void XenGuest::read(std::span<ReadRequest> requests) noexcept {
-  switch (reading_) {
-    case Reading::anew:
-      return snapshot_->read(requests);
-    case Reading::rehearsal:
-      return snapshot_->read_aside(requests);
-    case Reading::pause:
-      return snapshot_->read_in_pause(requests);
-  }
-}
-
 void XenGuest::read_image(std::span<ReadRequest> requests) noexcept {
   if (image_) return image_->read(requests);
   Guest::read_image(requests);
@@ -224,17 +198,9 @@ void XenGuest::read_image(std::span<ReadRequest> requests) noexcept {
 std::optional<std::vector<unsigned long>> XenGuest::ioctls() const { return xen_ioctls(); }
 
 Result<void> XenGuest::pause() {
-  if (reading_ != Reading::rehearsal) snapshot_->rehearse();
-  snapshot_->start_pause();
-  auto paused = line_->pause();
-  reading_ = paused ? Reading::pause : Reading::anew;
+  auto paused = reader_.pause();
   if (!paused) paused.error().subject = found_.identity.address;
   return paused;
-}
-
-void XenGuest::unpause() noexcept {
-  line_->unpause();
-  reading_ = Reading::anew;
 }
 
 }  // namespace vmitap::backend::xen

@@ -6,13 +6,14 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "backend/guest.hpp"
 #include "backend/xen/channel.hpp"
+#include "backend/xen/domain_reader.hpp"
 #include "backend/xen/find.hpp"
 #include "backend/xen/guest_clock.hpp"
-#include "backend/xen/memory.hpp"
-#include "backend/xen/pause_ledger.hpp"
 #include "base/handle.hpp"
 
 namespace vmitap::backend::xen {
@@ -22,7 +23,6 @@ class XenGuest final : public Guest {
   static Result<std::unique_ptr<Guest>> open(std::string_view name);
   XenGuest(const XenGuest&) = delete;
   XenGuest& operator=(const XenGuest&) = delete;
-  ~XenGuest() override;
 
   [[nodiscard]] const GuestIdentity& identity() const override { return found_.identity; }
   Result<GuestCatalog> list() override;
@@ -40,36 +40,44 @@ class XenGuest final : public Guest {
   ControlEvent on_control() override;
   [[nodiscard]] std::string epitaph() const override;
   [[nodiscard]] bool reads_ahead() const noexcept override { return true; }
-  void rehearse() noexcept override;
-  void read(std::span<ReadRequest> requests) noexcept override;
+  void rehearse() noexcept override { reader_.rehearse(); }
+  void read(std::span<ReadRequest> requests) noexcept override { reader_.read(requests); }
   void read_image(std::span<ReadRequest> requests) noexcept override;
   [[nodiscard]] std::optional<std::vector<unsigned long>> ioctls() const override;
-  [[nodiscard]] bool stood_still() const noexcept override { return snapshot_->pages_stood_still(); }
-  [[nodiscard]] bool alive() const noexcept override { return !gone_.load(std::memory_order_acquire); }
+  [[nodiscard]] bool stood_still() const noexcept override { return reader_.stood_still(); }
+  // What the directory says comes before xenstore tells, and before a program's page tables are another's.
+  [[nodiscard]] bool alive() const noexcept override {
+    return !gone_.load(std::memory_order_acquire) && !(channel_ && channel_->directory().is_retired());
+  }
 
  private:
-  enum class Reading : std::uint8_t { anew, rehearsal, pause };
-
   XenGuest(Store store, DomainControl control, Found found, PauseLedger& ledger)
-      : store_(std::move(store)), control_(std::move(control)), found_(std::move(found)), ledger_(ledger) {}
+      : store_(std::move(store)),
+        control_(std::move(control)),
+        found_(std::move(found)),
+        ledger_(ledger),
+        reader_(ledger) {}
   Result<void> pause() override;
-  void unpause() noexcept override;
+  void unpause() noexcept override { reader_.unpause(); }
   Result<void> ask(std::uint32_t type, const std::string& body);
   std::optional<std::string> how_it_ended() const;
+  void let_go();
   Result<GuestCatalog> list_channel();
   Result<void> attach_channel();
   // Says of an error whose doing it is.
   template <class T>
   Result<T> named(Result<T> result) const;
 
-  std::mutex store_mutex_;  // over the next two
+  std::mutex store_mutex_;  // over the next three
   Store store_;
+  std::vector<std::string> watched_;
   DomainControl control_;
   Found found_;
   PauseLedger& ledger_;
 
   std::unique_ptr<AttachedChannel> channel_;
   std::unique_ptr<GuestClock> clock_;
+  std::uint64_t store_leaves_ticks_ = 0;
   std::mutex conversation_;
   std::atomic<std::uint32_t> catalog_seen_{0};
   AddressSpace space_;
@@ -81,9 +89,7 @@ class XenGuest final : public Guest {
 
   std::optional<Grants> grants_;  // control thread, as is the next; open for as long as they may be needed
   std::optional<Memory> image_;
-  std::optional<Memory> snapshot_;  // snapshot thread, as is what follows
-  std::optional<PauseLine> line_;
-  Reading reading_ = Reading::anew;
+  DomainReader reader_;
 };
 
 }  // namespace vmitap::backend::xen

@@ -36,8 +36,10 @@ typedef int64_t vmitap_s64;
 
 #if defined(__cplusplus)
 #define VMITAP_ABI_ASSERT(condition) static_assert(condition, #condition)
+#define VMITAP_CAST(type, value) static_cast<type>(value)
 #else
 #define VMITAP_ABI_ASSERT(condition) _Static_assert(condition, #condition)
+#define VMITAP_CAST(type, value) ((type)(value))
 #endif
 
 #define VMITAP_RING_MAGIC 0x70617469u /* "itap" */

@@ -13,12 +13,6 @@
 #include <string.h>
 #endif
 
-#ifdef __cplusplus
-#define VMITAP_CAST(type, value) static_cast<type>(value)
-#else
-#define VMITAP_CAST(type, value) ((type)(value))
-#endif
-
 /* Slots that a record of so many payload bytes takes, 0 if no record can be so large. */
 static inline vmitap_u32 vmitap_record_slots(vmitap_u32 payload_size)
 {

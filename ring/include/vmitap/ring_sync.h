@@ -4,7 +4,7 @@
  * spinning on vmitap_sync_answered() for a while, then:
  *
  *	was = vmitap_sync_park(producer);
- *	while ((seen = vmitap_sync_answer(producer)) < ticket && in time)
+ *	while ((seen = vmitap_sync_answer(producer)) < ticket && in time: vmitap_sync_patience())
  *		futex_wait(vmitap_sync_futex(producer), (u32)seen, time left)	or the like
  *	vmitap_sync_unpark(producer, was);
  *	if (!vmitap_sync_answered(producer, ticket))
@@ -38,6 +38,15 @@ static inline vmitap_u64 vmitap_sync_answer(const struct vmitap_producer *produc
 static inline bool vmitap_sync_answered(const struct vmitap_producer *producer, vmitap_u64 ticket)
 {
 	return vmitap_sync_answer(producer) >= ticket;
+}
+
+/* How long a wait may take of the time that is allowed. While the host has not come as far as a record that was given up,
+ * it hangs, or is stopped: each wait in vain halves the next, so that it costs two of them and not one for each fire. */
+static inline vmitap_u32 vmitap_sync_patience(struct vmitap_producer *producer, vmitap_u32 timeout_us)
+{
+	if (vmitap_load_relaxed(&producer->state->sync_abandoned) <= vmitap_sync_answer(producer))
+		producer->waits_in_vain = 0;
+	return producer->waits_in_vain < 32 ? timeout_us >> producer->waits_in_vain : 0;
 }
 
 #ifndef __KERNEL__
@@ -76,6 +85,8 @@ static inline void vmitap_sync_abandon(struct vmitap_producer *producer, vmitap_
 	while (was < ticket && !vmitap_local_cmpxchg(abandoned, &was, ticket))
 		;
 	vmitap_local_add(&producer->state->sync_timeouts, 1);
+	if (producer->waits_in_vain < 32)
+		producer->waits_in_vain++;
 	vmitap_fence();
 }
 

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string>
 
-namespace vmitap::cli {
+namespace vmitap {
 
 std::string count_text(std::uint64_t count);       // "12,345"
 std::string bytes_text(std::uint64_t bytes);       // "812 B", "1.2 MB" (powers of 1000)
@@ -14,4 +14,4 @@ std::string share_text(double share);              // "0.31 %"
 std::string time_text(std::uint64_t realtime_ns);  // "2026-11-23 06:12:01.503 UTC"
 std::string plural(std::uint64_t count, const char* one);  // "1 record", "12,345 records"
 
-}  // namespace vmitap::cli
+}  // namespace vmitap

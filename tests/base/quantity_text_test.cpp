@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-#include "cli/quantity_text.hpp"
+#include "base/quantity_text.hpp"
 
 #include <gtest/gtest.h>
 
-namespace vmitap::cli {
+namespace vmitap {
 namespace {
 
 TEST(QuantityText, GroupsDigitsByThree) {
@@ -48,4 +48,4 @@ TEST(QuantityText, CountsOneWithoutAnS) {
 }
 
 }  // namespace
-}  // namespace vmitap::cli
+}  // namespace vmitap

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-#include "cli/quantity_text.hpp"
+#include "base/quantity_text.hpp"
 
 #include <fmt/format.h>
 
 #include <array>
 #include <ctime>
 
-namespace vmitap::cli {
+namespace vmitap {
 namespace {
 
 // Three digits that matter, more only where the number is whole.
@@ -65,4 +65,4 @@ std::string plural(std::uint64_t count, const char* one) {
   return fmt::format("{} {}{}", count_text(count), one, count == 1 ? "" : "s");
 }
 
-}  // namespace vmitap::cli
+}  // namespace vmitap

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+// What is not shown of a capture's series, by export and plot alike: the user is told.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "sink/series.hpp"
+
+namespace vmitap::cli {
+
+// Of values whose time cannot be: SeriesOutcome::outside.
+void warn_of_outside(std::uint64_t values);
+// Of too many connections the busiest stay.
+void show_busiest(std::vector<sink::Series>& series);
+
+}  // namespace vmitap::cli

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+// Numbers of a capture over time: what is plotted.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "sink/reader.hpp"
+
+namespace vmitap::sink {
+
+struct Sample {
+  std::uint64_t time_ns = 0;  // since 1970
+  double value = 0;           // finite
+};
+
+// One field's, of one guest and one connection.
+struct Series {
+  std::string field;
+  std::string guest;            // empty if the capture has but one
+  std::string connection;       // connection.hpp; empty if records are of none
+  std::vector<Sample> samples;  // at least one, ordered by time
+};
+
+struct SeriesOptions {
+  std::string rule = {}, guest = {},
+              connection = {};           // only of these, if not empty; the connection's name contains it
+  std::vector<std::string> fields = {};  // empty: all that are numbers among the values
+  // Of the time since the first sample; at its begin stands what held then. No span: to the end.
+  std::uint64_t from_ns = 0, span_ns = 0;
+};
+
+struct SeriesOutcome {
+  ReadOutcome read;
+  std::vector<Session> sessions;  // none or one
+  // By connection in the order of their first samples, then by guest, then in the order of the fields.
+  std::vector<Series> series;
+  std::uint64_t records = 0, lost = 0;
+  // Values that are in no series, as their record's time, which is the guest's word, is not within the
+  // capture's.
+  std::uint64_t outside = 0;
+};
+
+// Errc::unknown_name of a rule, a field or a connection that there is not; Errc::io, Errc::bad_file. A field
+// that is no number in any record, or in none of that time, has no series.
+Result<SeriesOutcome> read_series(const std::string& path, const SeriesOptions& options);
+
+// Leaves so many connections, those with the most samples, in their order; of equal ones the first. Returns
+// how many there were.
+std::size_t keep_busiest(std::vector<Series>& series, std::size_t connections);
+
+}  // namespace vmitap::sink
