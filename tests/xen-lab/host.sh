@@ -11,7 +11,7 @@ guest_config() { # NAME NUMBER
 	memory = ${guest_memory[$1]}
 	vcpus = ${guest_vcpus[$1]}
 	$([ "${guest_kind[$1]}" != pvh ] || echo 'cpus = "1"')
-	extra = "console=hvc0 quiet mitigations=off iommu=off lab.name=$1 lab.number=$2"
+	extra = "console=hvc0 quiet mitigations=off norandmaps iommu=off lab.name=$1 lab.number=$2"
 	tsc_mode = "native"
 	vif = [ "script=/bin/lab-vif" ]
 	on_crash = "preserve"
@@ -68,15 +68,17 @@ memory_mb() {
 }
 
 qemu() { # DOM0-ARGUMENTS SERIAL...: the machine; README.md has the reasons
-	local dom0_mb=${VMITAP_LAB_DOM0_MB:-1024} kernel=$1 serials=() one
+	local dom0_mb=${VMITAP_LAB_DOM0_MB:-1024} kernel=$1 serials=() one processors='-smp 2'
 	shift
+	[ -z "$counted" ] || processors='-smp 1 -icount shift=0,sleep=off'
 	for one; do serials+=(-serial "$one"); done
+	# shellcheck disable=SC2086 # words
 	exec ${timeout:+timeout --foreground -k 5 "$timeout"} \
-		qemu-system-x86_64 -machine q35,accel=tcg -cpu max,-smap,-rdtscp,-xsave,-cx16 -smp 2 -m "$(memory_mb)" \
+		qemu-system-x86_64 -machine q35,accel=tcg -cpu max,-smap,-rdtscp,-xsave,-cx16 $processors -m "$(memory_mb)" \
 		-display none -monitor none -nodefaults -no-reboot "${serials[@]}" \
 		-drive "file=$work/out.img,format=raw,if=none,id=out,cache=unsafe" \
 		-device virtio-blk-pci,drive=out,disable-legacy=on,iommu_platform=on \
-		-kernel "$cache/xen" -initrd "$cache/vmlinux console=hvc0 quiet mitigations=off $kernel,$work/initrd" \
+		-kernel "$cache/xen" -initrd "$cache/vmlinux console=hvc0 quiet mitigations=off norandmaps $kernel,$work/initrd" \
 		-append "console=com1 com1=115200,8n1 dom0_mem=${dom0_mb}M,max:${dom0_mb}M gnttab_max_maptrack_frames=16 loglvl=warning guest_loglvl=warning bootscrub=0 spec-ctrl=no xpti=no pv-l1tf=no"
 }
 
@@ -85,15 +87,26 @@ relay() {
 	local line
 	while IFS= read -r line; do
 		case $line in
-		'lab: go') exec cat ;;
-		'lab: '*) [ -z "$verbose" ] || echo "$line" >&2 ;;
+		'lab: go') : >"$work/up" && exec cat ;;
+		'lab: '*)
+			echo "${line#lab: }" >"$work/stage"
+			[ -z "$verbose" ] || echo "$line" >&2
+			;;
 		*) echo "$line" >&2 ;;
 		esac
 	done
 }
 
+# Emulated machines hang at times, most while guests boot.
+boot_limit() { # SECONDS
+	sleep "$1" &
+	trap 'kill $!' TERM
+	wait $! || return 0
+	[ -e "$work/up" ] || { echo "lab: not up after $1 s" >"$work/late" && kill "$emulator"; }
+}
+
 run_script() {
-	local status=0 reader
+	local status=0 reader watcher
 	timeout=${timeout:-300}
 	say "booting Xen"
 	mkfifo "$work/ttyS1"
@@ -101,11 +114,17 @@ run_script() {
 	reader=$!
 	qemu lab=run "file:$work/console" "file:$work/ttyS1" &
 	emulator=$!
+	boot_limit $((counted ? 1200 : 300)) >/dev/null 2>&1 &
+	watcher=$!
 	wait "$emulator" || status=$?
 	emulator=''
-	wait "$reader" || :
+	kill "$watcher" 2>/dev/null || :
+	wait "$reader" "$watcher" || :
 	bring_back || {
 		tail -n 40 "$work/console" >&2
+		[ -z "$out" ] || { mkdir -p "$out/.lab" && cp "$work/console" "$out/.lab/"; }
+		[ ! -s "$work/stage" ] || echo "lab: the last that dom0 told: $(cat "$work/stage")" >&2
+		[ ! -s "$work/late" ] || cat "$work/late" >&2
 		[ "$status" != 124 ] || { echo "lab: gave up after $timeout s" >&2; exit 124; }
 		die "the host did not come up, or died; its console's end stands above"
 	}

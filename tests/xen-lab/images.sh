@@ -121,11 +121,12 @@ pack() { # ROOT FILE
 	(cd "$1" && find . -print0 | cpio --null -o -H newc -R 0:0 --quiet) >"$2"
 }
 
-# busybox's know neither netem nor gso_max_segs.
+# busybox's know neither netem nor gso_max_segs, and it has no ss.
 network_tools() { # ROOT
 	rm "$1"/bin/{ip,tc}
 	copy_with_libraries "$1" "$cache/root/bin/ip" /bin
 	copy_with_libraries "$1" "$cache/root/sbin/tc" /bin
+	copy_with_libraries "$1" "$cache/root/bin/ss" /bin
 }
 
 dom0_image() { # ROOT
@@ -146,7 +147,7 @@ dom0_image() { # ROOT
 		library=$(ldconfig -p | awk -v n="$file" '$1 == n && !found++ { print $NF }')
 		[ -z "$library" ] || copy_with_libraries "$1" "$library" "$(dirname "$library")"
 	done
-	copy_modules "$1" xen-evtchn xen-gntdev xen-gntalloc xen-privcmd xenfs xen-netback bridge veth sch_netem virtio_pci virtio_blk
+	copy_modules "$1" xen-evtchn xen-gntdev xen-gntalloc xen-privcmd xenfs xen-netback bridge veth 8021q sch_netem virtio_pci virtio_blk
 	mkdir -p "$1/etc/xen" "$1/guests"
 	: >"$1/etc/xen/xl.conf"
 	install -m 755 "$here/dom0-init" "$1/init"
@@ -158,7 +159,7 @@ dom0_image() { # ROOT
 domu_image() { # ROOT
 	skeleton "$1"
 	network_tools "$1"
-	copy_modules "$1" xen-netfront sch_netem
+	copy_modules "$1" xen-netfront 8021q sch_netem tcp_diag
 	install -m 755 "$here/domu-init" "$1/init"
 }
 

@@ -14,11 +14,13 @@ fail() { # WHAT
 	exit 1
 }
 
-# Runs the command; its output stays in $scratch/output, its status in $status.
+# Runs the command; its output stays in $scratch/output, its status in $status. The number is dom0's uptime, without a
+# process: those are dear here.
 run() {
+	read -r begun rest </proc/uptime
 	"$@" >$scratch/output 2>&1
 	status=$?
-	printf '$ %s\n' "$*"
+	printf '%s $ %s\n' "$begun" "$*"
 	head -c 20000 $scratch/output
 	[ $status -eq 0 ] || echo "(status $status)"
 }
@@ -54,13 +56,18 @@ equal() { [ "$2" = "$3" ] || fail "$1: '$3', not '$2'"; }
 
 # eventually WHAT SECONDS COMMAND...: it succeeds within so many seconds.
 eventually() {
-	what=$1 until=$(($(date +%s) + $2))
+	read -r begun rest </proc/uptime
+	what=$1 until=$((${begun%.*} + $2))
 	shift 2
 	while ! "$@" >$scratch/output 2>&1; do
-		[ "$(date +%s)" -lt $until ] || { cat $scratch/output; fail "$what: not in time"; }
+		read -r now rest </proc/uptime
+		[ "${now%.*}" -lt $until ] || { cat $scratch/output; fail "$what: not in time"; }
 		sleep 0.1
 	done
+	echo "$begun $ $what"
 }
+
+somebody_captures() { vmitap list --json | grep -q '"capturing": *true'; } # any guest, by anybody
 
 domid() { xl domid "$1"; }
 address() { awk -v n="$1" '$1 == n { print $2 ".2" }' /guests/list; }

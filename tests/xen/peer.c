@@ -430,6 +430,7 @@ static void open_rings(void)
 	for (uint32_t ring = 0; ring < geometry.ring_count; ring++) {
 		sums.tail[ring] = ring_state(ring)->head;
 		vmitap_store_release(&control(ring)->tail, sums.tail[ring]);
+		vmitap_store_release(&control(ring)->sync_answered, sums.tail[ring]);
 	}
 	host_header->magic = VMITAP_RING_MAGIC;
 	host_header->abi_version = VMITAP_RING_ABI_VERSION;

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: MIT
 # A marked struct of a kernel module, with bit-fields, a nested union, an enum, an array and a pointer, captured on
-# its own trigger in all four modes. Where the mode says that the values are the trigger's own, each record equals
-# the line that the module itself logged. With two vCPUs that are 20,000 triggers.
+# its own trigger in all four modes. Each record that says that its values are the trigger's own equals the line that the
+# module itself logged. With two vCPUs that are 20,000 triggers. What says LIVE instead,
+# as nobody waited for it, is missing there.
 # timeout: 600
 
-# The captured records in the words of the module's log.
-as_logged() { # FILE
-	vmitap decode "$1" --format csv --fields "$fields" | awk -F, '
+# The records of this mode in the words of the module's log.
+as_logged() { # FILE MODE
+	vmitap decode "$1" --format csv --fields "mode,$fields" | tr -d '"' | awk -F, -v mode="$2" '
 		BEGIN { phase["STATION_IDLE"] = 0; phase["STATION_FILLING"] = 3; phase["STATION_DRAINING"] = 7 }
-		NR > 1 { $6 = phase[$6]; gsub(/"/, ""); print }' OFS=' '
+		NR > 1 && $1 == mode { $7 = phase[$7]; sub(/^[A-Z]* /, ""); print }' OFS=' '
 }
 values='values.*station'
 fields="$values.number,$values.step,$values.urgent,$values.priority,$values.drift,$values.phase,$values.word.whole"
@@ -23,11 +24,11 @@ for name in $EACH_KIND; do
 	count=$((steps * threads))
 	for mode in sync inline paused live; do
 		file=/out/$name-$mode.mcap
-		vmitap capture "xen:$name" --debug-dir /root/debug --on station_step --mode $mode --sync-timeout 1s \
+		vmitap capture "xen:$name" --debug-dir /root/debug --on station_step --mode $mode --sync-timeout 20s \
 			--read '*station,station->link->hops,station->link->weight' --for 100s --count $count -o "$file" \
 			>$scratch/capture 2>&1 &
 		capture=$!
-		eventually "$name is captured" 20 sh -c "vmitap list --json | grep -q '\"capturing\": *true'"
+		eventually "$name is captured" 20 somebody_captures
 		check "steps in $name" guest "$name" "echo $steps >/dev/vmitap_example"
 		wait $capture || { cat $scratch/capture; fail "capturing $name in mode $mode"; }
 		cat $scratch/capture
@@ -35,10 +36,13 @@ for name in $EACH_KIND; do
 		expect "nothing is lost" 'lost +nothing' vmitap info "$file"
 		guest "$name" 'cat /dev/vmitap_example' | sort -n -k 1 -k 2 >$scratch/logged
 		equal "the module's log" $count "$(wc -l <$scratch/logged)"
-		case $mode in sync | inline)
-			as_logged "$file" | sort -n -k 1 -k 2 >$scratch/captured
-			check "what was captured is what was logged" diff $scratch/logged $scratch/captured
-			;;
-		esac
+		case $mode in sync | inline) ;; *) continue ;; esac
+		as_logged "$file" "$(echo $mode | tr a-z A-Z)" >$scratch/captured
+		awk -v mode=$mode -v count=$count '
+			NR == FNR { logged[$0]++; next }
+			logged[$0]-- > 0 { same++; next }
+			{ print "not logged: " $0; wrong++ }
+			END { printf "%s: %d of %d records are what was logged\n", mode, same, FNR; exit !(!wrong && same == count) }
+			' $scratch/logged $scratch/captured || fail "what was captured is not what was logged"
 	done
 done

@@ -62,7 +62,7 @@ for name in $EACH_KIND; do
 	vmitap capture "xen:$name" --debug-dir /root/debug --on station_step --mode inline --read "$counts" \
 		--for 40s --count $((steps * cpus)) -o "$file" >$scratch/capture 2>&1 &
 	capture=$!
-	eventually "$name is captured" 20 sh -c "vmitap list --json | grep -q '\"capturing\": *true'"
+	eventually "$name is captured" 20 somebody_captures
 	check "steps in $name" guest "$name" "echo $steps >/dev/vmitap_example"
 	wait $capture || { cat $scratch/capture; fail "capturing per-CPU marks of $name"; }
 	vmitap decode "$file" --format csv \

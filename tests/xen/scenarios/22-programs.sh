@@ -25,7 +25,6 @@ do_it() { # FIFO WORDS...
 }
 is_listed() { vmitap list --json | grep -q "\"xen:$name/$1\""; }
 is_not_listed() { ! is_listed "$1"; }
-is_capturing() { vmitap list --json | grep -q '"capturing": *true'; }
 begin_capture() { # PID MODE [ARGUMENT...]: until it captures
 	captured=$1 mode=$2
 	shift 2
@@ -33,7 +32,7 @@ begin_capture() { # PID MODE [ARGUMENT...]: until it captures
 		--sync-timeout 10s --read '*connection,connection->peer->hops,connection->peer->weight' "$@" \
 		>$scratch/capture 2>&1 &
 	capture=$!
-	eventually "the program is captured" 20 is_capturing
+	eventually "the program is captured" 20 somebody_captures
 }
 end_capture() {
 	wait $capture

@@ -4,9 +4,9 @@
 # timeout: 120
 captured() { # NAME MODE FILE
 	vmitap capture "xen:$1" --debug-dir /root/debug --on context_fired --mode "$2" --read 'kernel:init_task:struct task_struct.comm' \
-		--sync-timeout 1s --for 60s -o "$3" >$scratch/capture 2>&1 &
+		--sync-timeout 20s --for 60s -o "$3" >$scratch/capture 2>&1 &
 	capture=$!
-	eventually "$1 is captured" 20 sh -c "vmitap list --json | grep -q '\"capturing\": *true'"
+	eventually "$1 is captured" 20 somebody_captures
 }
 
 # Each context's records: numbered without a hole, and as the kernel says where the code ran.

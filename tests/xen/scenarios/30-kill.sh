@@ -1,43 +1,54 @@
 # SPDX-License-Identifier: MIT
-# A host that is killed in PAUSED mode at any moment leaves no guest paused; a pause that is not ours stays.
+# A host that is killed in PAUSED mode at any moment leaves no guest paused, one of each kind at once; a pause that is not
+# ours stays.
 # timeout: 400
-rounds=${VMITAP_XEN_KILLS:-100}
-name=$(echo "$GUESTS" | head -n 1)
-load "$name" vmitap
-load "$name" vmitap_example
+kills=${VMITAP_XEN_KILLS:-100}
 
 capture() { # as many pauses as can be
 	exec vmitap capture "xen:$name" --debug-dir /root/debug --every 1ms --read 'stations[0]' --mode paused \
-		--pause-budget 100% -o /tmp/kill.mcap >/tmp/scenario/capture 2>&1
+		--pause-budget 100% -o $scratch/kill.mcap >$scratch/capture 2>&1
+}
+kill_it() { # GUEST KILLS
+	name=$1 scratch=$scratch/$1 round=0
+	mkdir -p $scratch
+	load "$name" vmitap
+	load "$name" vmitap_example
+	mkfifo $scratch/hold
+	/root/pause_watch "$(domid "$name")" <$scratch/hold >$scratch/watched &
+	watcher=$!
+	exec 3>$scratch/hold
+	while [ $round -lt "$2" ]; do
+		(capture) &
+		victim=$!
+		eventually "the capture of $name pauses" 20 test -s $scratch/kill.mcap
+		usleep $(awk -v seed="$round" 'BEGIN { srand(seed); print int(rand() * 300000) }')
+		kill -KILL $victim || fail "the capture had ended by itself: $(cat $scratch/capture)"
+		wait $victim
+		rm -f $scratch/kill.mcap
+		round=$((round + 1))
+	done
+	exec 3>&-
+	wait $watcher
+	echo "$name, killed $round times: $(cat $scratch/watched)"
+	[ "$(sed 's/ ms.*//' $scratch/watched)" -lt 100 ] || fail "$name stood still for $(cat $scratch/watched)"
+	grep -qv 'paused at 0 of' $scratch/watched || fail "no pause was ever seen: nothing was tried"
 }
 
-mkfifo $scratch/hold
-/root/pause_watch "$(domid "$name")" <$scratch/hold >$scratch/watched &
-watcher=$!
-exec 3>$scratch/hold
-round=0
-while [ $round -lt "$rounds" ]; do
-	(capture) &
-	victim=$!
-	eventually "the capture pauses" 20 sh -c "[ -s /tmp/kill.mcap ]"
-	usleep $(awk -v seed="$round" 'BEGIN { srand(seed); print int(rand() * 300000) }')
-	kill -KILL $victim || fail "the capture had ended by itself: $(cat $scratch/capture)"
-	wait $victim
-	rm -f /tmp/kill.mcap
-	round=$((round + 1))
+killers=
+for name in $EACH_KIND; do
+	(kill_it "$name" $((kills / $(echo "$EACH_KIND" | wc -l)))) &
+	killers="$killers $!"
 done
-exec 3>&-
-wait $watcher
-cat $scratch/watched
-[ "$(sed 's/ ms.*//' $scratch/watched)" -lt 100 ] || fail "the guest stood still for $(cat $scratch/watched)"
-grep -qv 'paused at 0 of' $scratch/watched || fail "no pause was ever seen: nothing was tried"
+for killer in $killers; do wait "$killer" || fail "killing"; done
 equal "no pause is on file" "" "$(ls /run/vmitap | grep pauses-)"
-expect "the guest runs" 'vmitap holds no pause' vmitap doctor --debug-dir /root/debug "xen:$name"
+for name in $EACH_KIND; do
+	expect "$name runs" 'vmitap holds no pause' vmitap doctor --debug-dir /root/debug "xen:$name"
+done
 
 # What an administrator paused stays paused, whoever is killed meanwhile.
 (capture) &
 victim=$!
-eventually "the capture pauses" 20 sh -c "[ -s /tmp/kill.mcap ]"
+eventually "the capture pauses" 20 test -s $scratch/kill.mcap
 check "xl pause" xl pause "$name"
 sleep 1
 kill -KILL $victim

@@ -37,7 +37,32 @@ begin
 check "unloading and loading" guest "$name" \
 	"rmmod vmitap_example && rmmod vmitap && insmod /root/modules/vmitap.ko && insmod /root/modules/vmitap_example.ko"
 ends "module loaded anew" 'took vmitap down'
-check "50 times" guest "$name" 'rmmod vmitap_example; rmmod vmitap
+
+# Beside another guest, whose capture goes on, it can be captured again.
+check "its modules go" guest "$name" "rmmod vmitap_example && rmmod vmitap"
+rm -f $file
+mine=$name
+other=$(echo "$GUESTS" | grep -vx "$mine" | head -n 1)
+for each in "$mine" "$other"; do
+	load "$each" vmitap
+	load "$each" vmitap_example timer=1
+done
+name=$mine # load has one of its own
+vmitap capture "xen:$name" "xen:$other" --debug-dir /root/debug --on example_tick --mode live --read example_ticks \
+	-o $file >$scratch/both 2>&1 &
+both=$!
+eventually "records of both come" 30 sh -c "[ \$(stat -c %s $file) -gt 2000 ]"
+check "loading anew" guest "$name" "rmmod vmitap_example && rmmod vmitap &&
+	insmod /root/modules/vmitap.ko && insmod /root/modules/vmitap_example.ko timer=1"
+eventually "another vmitap captures it" 30 timeout 20 vmitap capture "xen:$name" --debug-dir /root/debug --on example_tick \
+	--mode live --read example_ticks --count 5 -o /tmp/again.mcap
+check "the other's capture goes on" kill -0 $both
+kill -INT $both
+wait $both || { cat $scratch/both; fail "the capture of both: status $?"; }
+grep -q 'took vmitap down' $scratch/both || { cat $scratch/both; fail "nobody says what became of $name"; }
+for each in "$name" "$other"; do check "the modules go" guest "$each" 'rmmod vmitap_example && rmmod vmitap'; done
+
+check "50 times" guest "$name" '
 	for i in $(seq 50); do insmod /root/modules/vmitap.ko && rmmod vmitap || exit 1; done'
 equal "the guest's kernel complains" "" "$(guest "$name" dmesg | grep -E 'BUG|WARNING|Oops|Call Trace')"
 equal "it is gone from xenstore" "" "$(xenstore-ls "/local/domain/$(domid "$name")/data/vmitap/kernel" 2>/dev/null)"

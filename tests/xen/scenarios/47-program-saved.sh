@@ -6,12 +6,11 @@ name=$(echo "$PV_GUESTS" | head -n 1)
 load "$name" vmitap
 pid=$(guest "$name" 'mkfifo -m 666 /tmp/go /tmp/done; /root/marked /tmp/go /tmp/done /tmp/log >/dev/null 2>&1 & echo $!')
 is_listed() { vmitap list --json | grep -q "\"xen:$name/$pid\""; }
-is_capturing() { vmitap list --json | grep -q '"capturing": *true'; }
 capture_steps() { # [ARGUMENT...]: until it captures
 	vmitap capture "xen:$name/$pid" --debug-dir /root/debug --on connection_step --mode sync --sync-timeout 10s \
 		--read '*connection' "$@" >$scratch/capture 2>&1 &
 	capture=$!
-	eventually "the program is captured" 20 is_capturing
+	eventually "the program is captured" 20 somebody_captures
 }
 eventually "the program is listed" 20 is_listed
 capture_steps --for 300s -o $scratch/before.mcap

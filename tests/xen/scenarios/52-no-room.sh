@@ -16,7 +16,7 @@ done
 
 capture "$other" 300 $scratch/other.mcap >$scratch/capture 2>&1 &
 captured=$!
-eventually "$other is captured" 20 sh -c "vmitap list --json | grep -q '\"capturing\": *true'"
+eventually "$other is captured" 20 somebody_captures
 # shellcheck disable=SC2046 # one a guest
 grant_hog $(for each in $mine $other; do domid "$each"; done) >$scratch/hog 2>&1 &
 hog=$!

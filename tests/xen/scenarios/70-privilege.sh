@@ -24,10 +24,10 @@ cat $scratch/restricted
 dmesg -c >/dev/null
 for mode in sync inline paused live; do
 	file=/out/privilege-$mode.mcap
-	vmitap capture "xen:$name" --debug-dir /root/debug --on station_step --mode $mode --sync-timeout 1s \
+	vmitap capture "xen:$name" --debug-dir /root/debug --on station_step --mode $mode --sync-timeout 20s \
 		--read '*station' --for 40s --count 100 -o "$file" >$scratch/capture 2>&1 &
 	capture=$!
-	eventually "$name is captured" 20 sh -c "vmitap list --json | grep -q '\"capturing\": *true'"
+	eventually "$name is captured" 20 somebody_captures
 	eventually "it is confined" 10 grep -qx 'Seccomp:	2' /proc/$capture/status
 	threads=0
 	for thread in /proc/$capture/task/*; do
@@ -64,7 +64,7 @@ check "by hand" vmitap trigger "xen:$name"
 wait $capture || { cat $scratch/capture; fail "a capture by hand"; }
 vmitap capture "xen:$name" --debug-dir /root/debug --read 'stations[0]' --every 100ms --for 3s --no-sandbox -o /out/privilege-none.mcap >$scratch/capture 2>&1 &
 capture=$!
-eventually "it runs" 20 sh -c "vmitap list --json | grep -q '\"capturing\": *true'"
+eventually "it runs" 20 somebody_captures
 check "--no-sandbox keeps system calls" grep -qx 'Seccomp:	0' /proc/$capture/status
 check "and capabilities" grep -q 'CapEff:	0000.*[1-9a-f]' /proc/$capture/status
 wait $capture || { cat $scratch/capture; fail "a capture without a sandbox"; }

@@ -5,21 +5,23 @@
 megabytes=${VMITAP_XEN_MEGABYTES:-24}
 
 # The guest alone, in peace: what it says to dom0 meanwhile would be packets, too. A ping of a length of its own
-# stands at either end of what is counted.
+# stands at either end of what is counted, when nothing has come for two seconds.
 transfer_script() { # GATEWAY
 	cat <<-END
 	exec >/root/transfer.log 2>&1
-	sleep 3
-	counters() { for what in rx_packets tx_packets tx_dropped rx_dropped; do cat /sys/class/net/eth0/statistics/\$what; done | tr '\n' ' '; }
+	cd /sys/class/net/eth0/statistics
+	counters() { cat rx_packets tx_packets tx_dropped rx_dropped | tr '\n' ' '; } # at one moment, as near as can be
+	quiet() { was=; while [ "\$was" != "\$(counters)" ]; do was=\$(counters); sleep 2; done; }
+	quiet
 	before=\$(counters)
 	ping -c 1 -s 1201 $1
 	dd if=/dev/zero bs=64k count=$((megabytes * 16)) | nc $1 5001
-	sleep 1
+	quiet
 	ping -c 1 -s 1202 $1
 	after=\$(counters)
 	echo "\$before" >/root/before
 	echo "\$after" >/root/after
-	echo over >/root/over
+	echo over | nc $1 5002
 	END
 }
 
@@ -41,17 +43,18 @@ for name in $EACH_KIND; do
 	file=/out/packets-$name.mcap
 	nc -l -p 5001 -e sh -c 'cat >/tmp/received' &
 	listener=$!
+	nc -l -p 5002 >$scratch/over &
+	over=$!
 	vmitap capture "xen:$name" --debug-dir /root/debug --rule $scratch/rules.toml -o "$file" >$scratch/capture 2>&1 &
 	capture=$!
-	eventually "$name is captured" 20 sh -c "vmitap list --json | grep -q '\"capturing\": *true'"
+	eventually "$name is captured" 20 somebody_captures
 	transfer_script "$gateway" >$scratch/transfer
-	guest "$name" "echo $(base64 <$scratch/transfer | tr -d '\n') | base64 -d >/root/transfer; rm -f /root/over; sh /root/transfer </dev/null >/dev/null 2>&1 &"
-	wait $listener || { cat $scratch/capture; fail "the transfer's end in dom0"; }
-	sleep 4
+	guest "$name" "echo $(base64 <$scratch/transfer | tr -d '\n') | base64 -d >/root/transfer; sh /root/transfer </dev/null >/dev/null 2>&1 &"
+	wait $listener $over || { cat $scratch/capture; fail "the transfer's end in dom0"; }
 	kill -INT $capture
 	wait $capture || { cat $scratch/capture; fail "capturing $name"; }
 	cat $scratch/capture
-	check "the transfer is over" guest "$name" 'cat /root/over /root/transfer.log'
+	check "the transfer" guest "$name" 'cat /root/transfer.log'
 	equal "bytes that came" $((megabytes * 1048576)) "$(stat -c %s /tmp/received)"
 	rm -f /tmp/received
 	guest "$name" 'cat /root/before /root/after' >$scratch/counters
@@ -69,6 +72,6 @@ for name in $EACH_KIND; do
 			rx = c[5] - c[1]; tx = c[6] - c[2] + c[7] - c[3]
 			printf "received: %d records, %d counted; sent: %d records, %d counted\n", records["packet.rx"], rx, records["packet.tx"], tx
 			exit !(shut && records["packet.rx"] == rx && records["packet.tx"] == tx && rx > 1000)
-		}' $scratch/records || fail "records and counters of $name differ"
+		}' $scratch/records || { grep -E -B 5 -A 5 ',124[34],1$' $scratch/records; fail "records and counters of $name differ"; }
 	check "the hook goes" guest "$name" 'rmmod netfront_hook && rmmod vmitap; /bin/tc qdisc del dev eth0 root'
 done
