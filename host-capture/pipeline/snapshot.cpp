@@ -150,7 +150,9 @@ void Snapshotter::take_paused(Batch& batch, std::uint32_t index) {
   if (!stood_still) {
     batch.pause_problems.resize(guests_.size());
     batch.pause_problems[index] =
-        "what was read is not of one moment: a page was not there, or another one came in its place";
+        "what was read is not of one moment: a page was not there, another one came in its place, or "
+        "somebody else let "
+        "the guest run";
   }
   finish(batch, *guest.guest);
 }

@@ -69,6 +69,10 @@ eventually() {
 
 somebody_captures() { vmitap list --json | grep -q '"capturing": *true'; } # any guest, by anybody
 
+# The guardian of a capture's pauses.
+guardian_of() { # PID
+	for stat in /proc/[0-9]*/stat; do awk -v parent="$1" '$2 == "(vmitap-guard)" && $4 == parent { print $1 }' $stat; done 2>/dev/null
+}
 domid() { xl domid "$1"; }
 address() { awk -v n="$1" '$1 == n { print $2 ".2" }' /guests/list; }
 

@@ -14,11 +14,8 @@ extern "C" {
 }
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
-#include <cstring>
 #include <memory>
-#include <new>
 
 #include "backend/xen/libxen.hpp"
 
@@ -105,54 +102,6 @@ std::optional<std::string> DomainControl::end_of(const DomainInfo& known) const 
   const auto now = domain(known.id);
   if (!now || now->uuid != known.uuid) return "was destroyed";
   return now->gone ? std::optional(now->end) : std::nullopt;
-}
-
-void PauseCall::prepare(DomId domain, Kind kind) noexcept {
-  static_assert(sizeof(Entry) == sizeof(multicall_entry_t));
-  static_assert(sizeof domctl_ >= sizeof(xen_domctl_t));
-  domctl_ = {};
-  auto* const order = new (domctl_.data()) xen_domctl_t{};
-  order->cmd = kind == Kind::pause ? XEN_DOMCTL_pausedomain : XEN_DOMCTL_unpausedomain;
-  order->interface_version = XEN_DOMCTL_INTERFACE_VERSION;
-  order->domain = domain.value;
-  entry_ = {.op = __HYPERVISOR_domctl, .result = kNotMade, .args = {}};
-  entry_.args[0] = reinterpret_cast<std::uintptr_t>(order);
-}
-
-void PauseCall::rearm() noexcept {
-  std::atomic_ref(entry_.result).store(kNotMade, std::memory_order_release);
-}
-
-int PauseCall::make(int privcmd) noexcept {
-  privcmd_hypercall call{.op = __HYPERVISOR_multicall,
-                         .arg = {reinterpret_cast<std::uintptr_t>(&entry_), 1, 0, 0, 0}};
-  // Xen reads and writes this memory itself: a page that the kernel is just moving is tried again, whether it
-  // was the entry's or the order's.
-  for (int tries = 3;;) {
-    const int error = ::ioctl(privcmd, IOCTL_PRIVCMD_HYPERCALL, &call) != 0 ? errno : 0;
-    if (!made()) {
-      if (error != EFAULT || --tries == 0) return error != 0 ? error : EIO;
-      continue;
-    }
-    const int result = static_cast<int>(-static_cast<std::int64_t>(entry_.result));
-    if (result != EFAULT || --tries == 0) return result;
-    rearm();
-  }
-}
-
-bool PauseCall::done() const noexcept {
-  return std::atomic_ref(const_cast<std::uint64_t&>(entry_.result)).load(std::memory_order_acquire) == 0;
-}
-
-bool PauseCall::settled() const noexcept {
-  const auto result = static_cast<std::int64_t>(
-      std::atomic_ref(const_cast<std::uint64_t&>(entry_.result)).load(std::memory_order_acquire));
-  return result == 0 || result == -ESRCH || result == -EINVAL;
-}
-
-bool PauseCall::made() const noexcept {
-  return std::atomic_ref(const_cast<std::uint64_t&>(entry_.result)).load(std::memory_order_acquire) !=
-         kNotMade;
 }
 
 Result<int> open_privcmd() {

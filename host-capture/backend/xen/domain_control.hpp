@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
-// What vmitap asks the hypervisor about domains. The one place that depends on interfaces which change
-// with every release of Xen: libxenctrl, and the layout of its control calls (xen/public/domctl.h).
+// What vmitap asks the hypervisor about domains. With pause_call.hpp the one place that depends on
+// interfaces which change with every release of Xen: libxenctrl, and the layout of its control calls.
 #pragma once
 
 #include <array>
-#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -48,36 +47,6 @@ class DomainControl {
   using Handle = LibraryHandle<xc_interface_core, xc_interface_close>;
   explicit DomainControl(Handle handle) : handle_(std::move(handle)) {}
   Handle handle_;
-};
-
-// A call that pauses or unpauses a domain, laid out in memory so that Xen itself writes its result there:
-// the call goes through a multicall, whose entries Xen updates. Whoever shares the memory knows whether
-// the call was made, even if its maker was killed in the middle. It never lies across two pages, of which the
-// kernel may be moving one.
-class alignas(256) PauseCall {
- public:
-  enum class Kind : std::uint8_t { pause, unpause };
-
-  // Not made yet. Everything that Xen reads has the address where this object stands.
-  void prepare(DomId domain, Kind kind) noexcept;
-  // Back to "not made", for another time.
-  void rearm() noexcept;
-  // Makes it, through a descriptor of /dev/xen/privcmd. 0, or an errno. Async-signal-safe.
-  int make(int privcmd) noexcept;
-  // Xen made it and it worked.
-  [[nodiscard]] bool done() const noexcept;
-  // Or it was made and would never work: there is no such domain any more, or nothing to take back.
-  [[nodiscard]] bool settled() const noexcept;
-
- private:
-  [[nodiscard]] bool made() const noexcept;
-
-  static constexpr std::uint64_t kNotMade = 0x766d69746170;  // no result of any call
-  struct Entry {                                             // struct multicall_entry
-    std::uint64_t op, result, args[6];
-  };
-  Entry entry_;
-  std::array<std::byte, 192> domctl_;  // struct xen_domctl
 };
 
 Result<int> open_privcmd();

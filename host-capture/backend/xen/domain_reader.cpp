@@ -53,11 +53,12 @@ Result<void> DomainReader::pause() {
   if (memory_) memory_->start_pause();
   auto paused = line_->pause();
   reading_ = paused ? Reading::pause : Reading::anew;
+  was_ours_ = false;
   return paused;
 }
 
 void DomainReader::unpause() noexcept {
-  line_->unpause();
+  was_ours_ = line_->unpause();
   reading_ = Reading::anew;
 }
 

@@ -28,7 +28,10 @@ class DomainReader {
   void read(std::span<ReadRequest> requests) noexcept;
   Result<void> pause();
   void unpause() noexcept;
-  [[nodiscard]] bool stood_still() const noexcept { return !memory_ || memory_->pages_stood_still(); }
+  // Of the last pause, once it is over.
+  [[nodiscard]] bool stood_still() const noexcept {
+    return was_ours_ && (!memory_ || memory_->pages_stood_still());
+  }
 
  private:
   enum class Reading : std::uint8_t { anew, rehearsal, pause };
@@ -37,6 +40,7 @@ class DomainReader {
   std::optional<Memory> memory_;
   std::optional<PauseLine> line_;
   Reading reading_ = Reading::anew;
+  bool was_ours_ = false;  // from its begin to its end: nobody else let the domain run meanwhile
 };
 
 Result<Memory> open_memory(const DomainInfo& domain, AddressSpace space);

@@ -29,11 +29,19 @@
 
 namespace vmitap::backend::xen {
 
-// In the file. What is zero was never used.
-struct LedgerLine {
+// In the file. What is zero was never used. Never across two pages.
+struct alignas(64) LedgerLine {
   std::uint32_t used;
   std::uint16_t domain;
   DomainUuid uuid;
+  PauseMark paused;
+  PauseMark given_back;
+
+  [[nodiscard]] bool held() const noexcept { return paused.is_set() && !given_back.is_set(); }
+};
+
+// In the pages that owner and guardian share.
+struct LedgerCalls {
   PauseCall pause;
   PauseCall unpause;
 
@@ -44,7 +52,7 @@ struct LedgerLine {
 
 namespace {
 
-constexpr std::uint64_t kMagic = 0x3252474c54494d56;  // "VMITLGR2"
+constexpr std::uint64_t kMagic = 0x3352474c54494d56;  // "VMITLGR3"
 constexpr std::size_t kLines = 62;
 constexpr int kTries = 1000;
 constexpr int kNames = 16;  // of ledgers of one process number
@@ -75,14 +83,31 @@ LedgerFile& file_in(const Mapping& memory) {
   return *std::launder(reinterpret_cast<LedgerFile*>(memory.bytes().data()));
 }
 
-// What is tried in vain is tried again: the kernel may just be moving a page that Xen is to read, or lack
-// memory for the call. False: it is held still.
-bool give_back(LedgerLine& line, int privcmd) noexcept {
-  for (int tries = kTries; line.held() && tries > 0; --tries) {
+using AllCalls = std::array<LedgerCalls, kLines>;
+
+AllCalls& calls_in(const Mapping& pages) {
+  return *std::launder(reinterpret_cast<AllCalls*>(pages.bytes().data()));
+}
+
+// What is tried in vain is tried again: the kernel may lack memory for the call. False: it is held still.
+bool give_back(LedgerLine& line, LedgerCalls& calls, int privcmd) noexcept {
+  for (int tries = kTries; calls.held() && tries > 0; --tries) {
     if (tries < kTries) ::sched_yield();
-    line.unpause.make(privcmd);
+    calls.unpause.make(privcmd);
+    if (calls.unpause.settled())
+      line.given_back.set();
+    else
+      line.given_back.clear();
   }
-  return !line.held();
+  return !calls.held();
+}
+
+// False: one of them is held still.
+bool give_all_back(LedgerFile& file, AllCalls& calls, int privcmd) noexcept {
+  bool is_settled = true;
+  for (std::size_t i = 0; i < kLines; ++i)
+    if (file.lines[i].used != 0 && !give_back(file.lines[i], calls[i], privcmd)) is_settled = false;
+  return is_settled;
 }
 
 Mapping map_file(int fd) {
@@ -94,7 +119,7 @@ Mapping map_file(int fd) {
 
 // Waits for the owner's death and gives back. Between fork and exec of a process with threads: nothing here
 // but system calls.
-[[noreturn]] void guard(int life, int privcmd, LedgerFile& file, const char* path,
+[[noreturn]] void guard(int life, int privcmd, LedgerFile& file, AllCalls& calls, const char* path,
                         const SyscallFilter& filter) {
   ::setsid();
   ::prctl(PR_SET_NAME, "vmitap-guard");
@@ -112,12 +137,7 @@ Mapping map_file(int fd) {
   while ((got = ::read(life, &byte, 1)) < 0 && errno == EINTR) {
   }
   // A byte says that the owner ends in good order and gave everything back itself.
-  if (got == 0) {
-    bool is_settled = true;
-    for (LedgerLine& line : file.lines)
-      if (line.used != 0 && !give_back(line, privcmd)) is_settled = false;
-    if (!is_settled) ::_exit(1);  // the next vmitap tries again
-  }
+  if (got == 0 && !give_all_back(file, calls, privcmd)) ::_exit(1);  // the next vmitap tries again
   // The owner may have no right to it any more. Nor has a guardian that was started anew by an owner that is
   // confined: then the next vmitap removes the file, as it does after a crash.
   ::unlink(path);
@@ -154,19 +174,28 @@ void each_file(const std::function<void(const std::string& path, int fd)>& look)
 
 Result<void> PauseLine::pause() noexcept {
   // One that could not be given back is not forgotten over the next.
-  if (!give_back(*shared_, privcmd_))
+  if (!give_back(*line_, *calls_, privcmd_))
     return fail({.code = Errc::system, .operation = "XEN_DOMCTL_unpausedomain", .sys = EBUSY});
   // In this order nobody who looks sees a pause that is not there.
-  shared_->pause.rearm();
-  shared_->unpause.rearm();
-  const int error = shared_->pause.make(privcmd_);
-  if (error == 0) return {};
+  calls_->pause.rearm();
+  calls_->unpause.rearm();
+  line_->paused.clear();
+  line_->given_back.clear();
+  const int error = calls_->pause.make(privcmd_);
+  if (error == 0) {
+    line_->paused.set();
+    return {};
+  }
+  line_->paused.clear();
   return fail({.code = error == ESRCH ? Errc::guest_gone : Errc::system,
                .operation = "XEN_DOMCTL_pausedomain",
                .sys = error});
 }
 
-void PauseLine::unpause() noexcept { give_back(*shared_, privcmd_); }
+bool PauseLine::unpause() noexcept {
+  give_back(*line_, *calls_, privcmd_);
+  return calls_->unpause.done();
+}
 
 Result<PauseLedger*> PauseLedger::get() {
   static std::mutex mutex;
@@ -196,11 +225,15 @@ Result<void> PauseLedger::create() {
   if (::ftruncate(file_.get(), sizeof(LedgerFile)) != 0) return fail(system_error("ftruncate", fresh));
   memory_ = map_file(file_.get());
   if (!memory_) return fail(system_error("mmap", fresh));
-  // Xen itself reads and writes these pages: they have to stay where they are.
+  // Xen itself writes its marks there, and cannot fetch a page.
   if (::mlock(memory_.bytes().data(), memory_.bytes().size()) != 0) return fail(system_error("mlock", fresh));
   auto* const file = new (memory_.bytes().data()) LedgerFile{};
   file->header = {.magic = kMagic, .owner = ::getpid()};
   if (!lock_file(file_.get())) return fail(system_error("lock", fresh));
+  auto pages = map_hypercall_pages(sizeof(AllCalls));
+  if (!pages) return fail(std::move(pages.error()));
+  pages_ = std::move(*pages);
+  new (pages_.bytes().data()) AllCalls;
   // One of a dead process with the same number, which could not be settled, stays.
   for (int another = 1; ::renameat2(AT_FDCWD, fresh.c_str(), AT_FDCWD, path_.c_str(), RENAME_NOREPLACE) != 0;
        ++another) {
@@ -219,12 +252,13 @@ Result<void> PauseLedger::start_guardian() {
   Fd read_end(ends[0]);
   Fd write_end(ends[1]);
   LedgerFile& file = file_in(memory_);
+  AllCalls& calls = calls_in(pages_);
   guardian_ = ::fork();
   if (guardian_ < 0) return fail(system_error("fork", "the guardian of pauses"));
   if (guardian_ == 0) {
     // The open file keeps the lock, which tells that somebody looks after what the file says.
     close_all_but({read_end.get(), privcmd_.get(), file_.get()});
-    guard(read_end.get(), privcmd_.get(), file, path_.c_str(), *guardian_may_);
+    guard(read_end.get(), privcmd_.get(), file, calls, path_.c_str(), *guardian_may_);
   }
   life_ = std::move(write_end);
   return {};
@@ -240,11 +274,9 @@ void PauseLedger::look_after_guardian() noexcept {
 }
 
 PauseLedger::~PauseLedger() {
-  if (!memory_) return;
-  bool is_settled = true;
-  for (LedgerLine& line : file_in(memory_).lines)
-    if (line.used != 0 && !give_back(line, privcmd_.get())) is_settled = false;
-  if (!is_settled) return;  // the guardian tries, and then the next vmitap
+  if (!pages_) return;
+  if (!give_all_back(file_in(memory_), calls_in(pages_), privcmd_.get()))
+    return;  // the guardian tries, and then the next vmitap
   if (guardian_ > 0) {
     const char done = 1;
     [[maybe_unused]] const auto ignored = ::write(life_.get(), &done, 1);
@@ -255,22 +287,25 @@ PauseLedger::~PauseLedger() {
 }
 
 Result<PauseLine> PauseLedger::enter(DomId domain, const DomainUuid& uuid) {
-  for (LedgerLine& line : file_in(memory_).lines) {
+  for (std::size_t i = 0; i < kLines; ++i) {
+    LedgerLine& line = file_in(memory_).lines[i];
     std::uint32_t free = 0;
     if (!std::atomic_ref(line.used).compare_exchange_strong(free, 1)) continue;
+    LedgerCalls& calls = calls_in(pages_)[i];
     line.domain = domain.value;
     line.uuid = uuid;
-    line.pause.prepare(domain, PauseCall::Kind::pause);
-    line.unpause.prepare(domain, PauseCall::Kind::unpause);
-    return PauseLine(&line, privcmd_.get());
+    calls.pause.prepare(domain, PauseCall::Kind::pause, line.paused);
+    calls.unpause.prepare(domain, PauseCall::Kind::unpause, line.given_back);
+    return PauseLine(line, calls, privcmd_.get());
   }
   return fail({.code = Errc::too_large, .subject = "domains that one vmitap pauses", .number = kLines});
 }
 
 void PauseLedger::leave(const PauseLine& line) noexcept {
-  if (!give_back(*line.shared_, privcmd_.get())) return;  // nor is the line anybody else's
-  line.shared_->pause.rearm();
-  std::atomic_ref(line.shared_->used).store(0);
+  if (!give_back(*line.line_, *line.calls_, privcmd_.get())) return;  // nor is the line anybody else's
+  line.calls_->pause.rearm();
+  line.line_->paused.clear();
+  std::atomic_ref(line.line_->used).store(0);
 }
 
 std::vector<HeldPause> held_pauses() {
@@ -291,6 +326,9 @@ std::size_t give_back_orphans(const DomainControl& control, int privcmd) {
   std::size_t given_back = 0;
   const auto domains = control.domains();
   if (!domains) return 0;  // which of them still live is not known
+  const auto page = map_hypercall_pages(sizeof(PauseCall));
+  if (!page) return 0;
+  auto& call = *new (page->bytes().data()) PauseCall;
   each_file([&](const std::string& path, int fd) {
     // Locked: its owner lives, or the owner's guardian is about to do this.
     if (!lock_file(fd)) return;
@@ -305,11 +343,11 @@ std::size_t give_back_orphans(const DomainControl& control, int privcmd) {
         return domain.id.value == line.domain && domain.uuid == line.uuid;
       });
       if (!lives) continue;
-      line.unpause.prepare(DomId{line.domain}, PauseCall::Kind::unpause);
-      if (give_back(line, privcmd))
-        ++given_back;
-      else
-        is_settled = false;
+      call.prepare(DomId{line.domain}, PauseCall::Kind::unpause, line.given_back);
+      call.make(privcmd);
+      if (call.done()) ++given_back;
+      if (!call.settled()) line.given_back.clear();
+      is_settled = is_settled && call.settled();
     }
     if (is_settled) ::unlink(path.c_str());
   });

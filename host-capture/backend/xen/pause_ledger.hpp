@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Whose a pause is. Xen counts how often a domain was paused, but not by whom: a tool that is killed leaves
-// its domain paused for ever. So each pause of ours is made through a PauseCall that stands in a file under
-// /run/vmitap, mapped by this process and by a guardian of its own, whose only work is to wait for our
-// death and to give back what the file says we hold. If both were killed, the next vmitap does it. Pauses
-// of others are never touched: the file knows exactly what we did, as Xen wrote the result into it.
+// its domain paused for ever. So each pause of ours is a PauseCall in pages that this process shares with a
+// guardian of its own, whose only work is to wait for our death and to give back what Xen's results there say
+// that we hold. Beside it Xen marks in a file under /run/vmitap what was made: if both were killed, the next
+// vmitap gives back what the file says. Pauses of others are never touched.
 #pragma once
 
 #include <sys/types.h>
@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "backend/xen/domain_control.hpp"
+#include "backend/xen/pause_call.hpp"
 #include "base/handle.hpp"
 #include "base/ids.hpp"
 #include "base/result.hpp"
@@ -24,18 +25,23 @@ namespace vmitap::backend::xen {
 inline constexpr const char* kLedgerDirectory = "/run/vmitap";
 
 struct LedgerLine;
+struct LedgerCalls;
 
 // One domain's line. Made by PauseLedger; one thread pauses and unpauses.
 class PauseLine {
  public:
   // Errc::guest_gone if the domain is no more; system. Not nested.
   Result<void> pause() noexcept;
-  void unpause() noexcept;
+  // False: there was nothing to take back. Somebody else had, and the domain ran, or it is gone; or Xen
+  // refuses, and the next pause() tries again first.
+  bool unpause() noexcept;
 
  private:
   friend class PauseLedger;
-  PauseLine(LedgerLine* shared, int privcmd) noexcept : shared_(shared), privcmd_(privcmd) {}
-  LedgerLine* shared_;
+  PauseLine(LedgerLine& line, LedgerCalls& calls, int privcmd) noexcept
+      : line_(&line), calls_(&calls), privcmd_(privcmd) {}
+  LedgerLine* line_;
+  LedgerCalls* calls_;
   int privcmd_;
 };
 
@@ -50,7 +56,7 @@ class PauseLedger {
   PauseLedger& operator=(const PauseLedger&) = delete;
   ~PauseLedger();
 
-  // Any thread. Errc::too_large if the file's lines are all taken. The line is the caller's until leave().
+  // Any thread. Errc::too_large if all lines are taken. The line is the caller's until leave().
   Result<PauseLine> enter(DomId domain, const DomainUuid& uuid);
   void leave(const PauseLine& line) noexcept;
   [[nodiscard]] int privcmd() const noexcept { return privcmd_.get(); }
@@ -65,8 +71,9 @@ class PauseLedger {
   Fd privcmd_;
   Fd file_;
   std::string path_;
-  Mapping memory_;
-  Fd life_;  // the write end of the pipe at whose end the guardian waits
+  Mapping memory_;  // the file
+  Mapping pages_;   // the calls, a pair for each line of the file
+  Fd life_;         // the write end of the pipe at whose end the guardian waits
   pid_t guardian_ = -1;
   std::optional<SyscallFilter>
       guardian_may_;  // made before it is needed: between fork and exec nothing can be

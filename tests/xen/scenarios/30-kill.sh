@@ -58,3 +58,26 @@ expect "it is paused still" "^$name .* --p---" xl list
 expect "and doctor says that it is not ours" 'not by vmitap' vmitap doctor --debug-dir /root/debug "xen:$name"
 check "xl unpause" xl unpause "$name"
 check "it runs again" guest "$name" true
+
+# Killed with its guardian, at any moment, while an administrator's pause stands beside ours: the next vmitap gives back
+# what is ours, no more and no less.
+round=0
+while [ $round -lt 10 ]; do
+	(capture) &
+	victim=$!
+	eventually "the capture pauses" 20 test -s $scratch/kill.mcap
+	check "xl pause" xl pause "$name"
+	usleep $(awk -v seed="$round" 'BEGIN { srand(seed); print int(rand() * 100000) }')
+	kill -KILL $(guardian_of $victim) $victim
+	wait $victim
+	left=$(ls /run/vmitap | grep -c pauses-)
+	[ "$left" = 1 ] || fail "$left files of pauses are left, not one: who was killed?"
+	run vmitap types "xen:$name"
+	expect "it is paused still" "^$name .* --p---" xl list
+	check "xl unpause" xl unpause "$name"
+	eventually "and by nobody else" 5 sh -c "xl list $name | tail -n 1 | grep -qv ' [-rb]*p'"
+	check "it runs" guest "$name" true
+	equal "no pause is on file" "" "$(ls /run/vmitap | grep pauses-)"
+	rm -f $scratch/kill.mcap
+	round=$((round + 1))
+done

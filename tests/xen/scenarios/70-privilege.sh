@@ -13,7 +13,6 @@ confined() { # STATUS-FILE
 		grep -qx "$line" "$1" || { grep -E '^(Name|Cap|NoNew|Seccomp)' "$1"; fail "$1 is not as it should be: $line"; }
 	done
 }
-guardian_of() { for stat in /proc/[0-9]*/stat; do awk -v parent="$1" '$2 == "(vmitap-guard)" && $4 == parent { print $1 }' $stat; done 2>/dev/null; }
 
 # The tests of the filter itself, on this kernel.
 check "what is refused, and what kills" /root/least_privilege_test --gtest_brief=1
