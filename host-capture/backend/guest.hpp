@@ -87,7 +87,12 @@ struct Channel {
   std::span<std::byte> host_region;
 };
 
-enum class ReadStatus : std::uint8_t { ok, unreadable };
+enum class ReadStatus : std::uint8_t {
+  ok,
+  unreadable,
+  no_room,  // this host cannot map more of the guest's pages: it is not the guest's doing, or it has its
+            // share
+};
 
 struct ReadRequest {
   GuestVirt from;

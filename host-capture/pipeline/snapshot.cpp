@@ -280,8 +280,10 @@ bool Snapshotter::answer() {
   bool more = false;
   for (std::size_t i = 0; i < requests_.size(); ++i) {
     Reading& reading = readings_[requested_[i]];
-    if (requests_[i].status != backend::ReadStatus::ok) {
-      reading.failure = Failure{.reason = Unread::UNREADABLE, .address = reading.address};
+    if (const auto status = requests_[i].status; status != backend::ReadStatus::ok) {
+      reading.failure =
+          Failure{.reason = status == backend::ReadStatus::no_room ? Unread::NO_ROOM : Unread::UNREADABLE,
+                  .address = reading.address};
     } else if (reading.hop < reading.fetch->hops) {
       follow(reading, reading.pointer);
       more = true;

@@ -2,6 +2,7 @@
 #include "types/kernel.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <string>
 #include <utility>
 
@@ -86,6 +87,7 @@ Result<std::unique_ptr<Kernel>> Kernel::read(backend::Guest& guest,
                                            : "it is no domain whose kernel has vmitap's module; name what "
                                              "the guest itself offers: vmitap list"});
   }
+  bool lacked_room = false;
   auto kernel = read(*image, [&](GuestVirt from, std::span<std::byte> into) {
     std::vector<backend::ReadRequest> pieces;
     for (std::size_t at = 0; at < into.size(); at += kPiece) {
@@ -93,9 +95,16 @@ Result<std::unique_ptr<Kernel>> Kernel::read(backend::Guest& guest,
                         .into = into.subspan(at, std::min(kPiece, into.size() - at))});
     }
     guest.read_image(pieces);
+    lacked_room = std::ranges::any_of(
+        pieces, [](const auto& piece) { return piece.status == backend::ReadStatus::no_room; });
     return std::ranges::all_of(pieces,
                                [](const auto& piece) { return piece.status == backend::ReadStatus::ok; });
   });
+  if (!kernel && lacked_room)
+    kernel.error() = {.code = Errc::system,
+                      .operation = "map the guest's memory",
+                      .sys = ENOMEM,
+                      .hint = "end other captures, or give dom0 more memory"};
   if (!kernel && kernel.error().guest.empty()) kernel.error().guest = guest.identity().address;
   return kernel;
 }

@@ -118,7 +118,7 @@ int main(int argc, char** argv) {
   if (!domains) return give_up(describe(domains.error()));
   const auto domain = find_domain(*store, *domains, argv[1]);
   if (!domain) return give_up(describe(domain.error()));
-  auto frames = FrameCache::open(domain->id);
+  auto frames = FrameCache::open(domain->id, MappingShare::of_records());
   if (!frames) return give_up(describe(frames.error()));
   const LibraryHandle<xc_interface_core, xc_interface_close> opened(xc_interface_open(quiet(), quiet(), 0));
   xc_interface* const control = opened.get();

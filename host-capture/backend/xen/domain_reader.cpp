@@ -5,9 +5,9 @@
 
 namespace vmitap::backend::xen {
 
-Result<Memory> open_memory(const DomainInfo& domain, AddressSpace space) {
+Result<Memory> open_memory(const DomainInfo& domain, AddressSpace space, MappingShare share) {
   space.translated = domain.hvm;
-  auto frames = FrameCache::open(domain.id);
+  auto frames = FrameCache::open(domain.id, std::move(share));
   if (!frames) return fail(std::move(frames.error()));
   return Memory(std::move(*frames), space);
 }
@@ -18,7 +18,7 @@ DomainReader::~DomainReader() {
 
 Result<void> DomainReader::open(const DomainInfo& domain, const std::optional<AddressSpace>& space) {
   if (space) {
-    auto memory = open_memory(domain, *space);
+    auto memory = open_memory(domain, *space, MappingShare::of_records());
     if (!memory) return fail(std::move(memory.error()));
     memory_.emplace(std::move(*memory));
   }

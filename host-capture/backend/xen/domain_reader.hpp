@@ -43,6 +43,6 @@ class DomainReader {
   bool was_ours_ = false;  // from its begin to its end: nobody else let the domain run meanwhile
 };
 
-Result<Memory> open_memory(const DomainInfo& domain, AddressSpace space);
+Result<Memory> open_memory(const DomainInfo& domain, AddressSpace space, MappingShare share);
 
 }  // namespace vmitap::backend::xen

@@ -42,20 +42,27 @@ void take(std::byte* into, const std::byte* from, std::size_t size) noexcept {
 
 }  // namespace
 
-// The page that holds the address, found once in a rehearsal; nullptr if there is none.
-const Memory::Page* Memory::page(std::uint64_t address) noexcept {
+// The page that holds the address, found once in a rehearsal.
+Memory::Found Memory::page(std::uint64_t address) noexcept {
   const std::uint64_t number = address / kPageSize;
   if (const auto known = pages_.find(number); known != pages_.end())
-    return known->second.at == nullptr ? nullptr : &known->second;
-  const auto tables = [&](Frame frame) { return reinterpret_cast<const std::uint64_t*>(frames_.get(frame)); };
+    return {known->second.at, known->second.status};
+  ReadStatus status = ReadStatus::unreadable;
+  const auto mapped = [&](Frame frame) {
+    const std::byte* const at = frames_.get(frame);
+    if (at == nullptr && frames_.lacked_room()) status = ReadStatus::no_room;
+    return at;
+  };
+  const auto tables = [&](Frame frame) { return reinterpret_cast<const std::uint64_t*>(mapped(frame)); };
   const auto found = walk(space_, GuestVirt{address}, tables);
-  const std::byte* const at = found ? frames_.get(found->frame) : nullptr;
+  const std::byte* const at = found ? mapped(found->frame) : nullptr;
+  if (at != nullptr) status = ReadStatus::ok;
   try {
     if (found) remember(found->trail);
-    const Page& made = pages_.emplace(number, Page{at, found ? found->trail : Trail{}}).first->second;
-    return at == nullptr ? nullptr : &made;
+    pages_.emplace(number, Page{at, status, found ? found->trail : Trail{}});
+    return {at, status};
   } catch (const std::bad_alloc&) {
-    return nullptr;
+    return {nullptr, ReadStatus::no_room};
   }
 }
 
@@ -72,21 +79,25 @@ ReadStatus Memory::copy(const ReadRequest& request) noexcept {
   for (std::span<std::byte> into = request.into; !into.empty();) {
     const std::size_t offset = from % kPageSize;
     const std::size_t size = std::min<std::size_t>(into.size(), kPageSize - offset);
-    const Page* const found = page(from);
-    if (found == nullptr) return ReadStatus::unreadable;
-    take(into.data(), found->at + offset, size);
+    const Found found = page(from);
+    if (found.at == nullptr) return found.status;
+    take(into.data(), found.at + offset, size);
     into = into.subspan(size);
     from += size;
   }
   return ReadStatus::ok;
 }
 
-void Memory::rehearse() noexcept {
+void Memory::forget() noexcept {
   pages_.clear();
   steps_.clear();
   last_ = {};
   rehearsed_.clear();
   next_ = 0;
+}
+
+void Memory::rehearse() noexcept {
+  forget();
   const auto now = Clock::now();
   if (space_.translated && now - dropped_ > kStays) {
     frames_.drop();
@@ -124,16 +135,22 @@ void Memory::read(std::span<ReadRequest> requests) noexcept {
   }
 }
 
+void Memory::read_once(std::span<ReadRequest> requests) noexcept {
+  for (ReadRequest& request : requests) read({&request, 1});
+  forget();
+  frames_.drop();
+}
+
 void Memory::read_aside(std::span<ReadRequest> requests) noexcept {
   for (ReadRequest& request : requests) {
     request.status = copy(request);
     const std::uint64_t from = request.from.value;
     const bool whole =
         request.status == ReadStatus::ok && from % kPageSize + request.into.size() <= kPageSize;
-    const Page* const found = whole && !request.into.empty() ? page(from) : nullptr;
+    const std::byte* const found = whole && !request.into.empty() ? page(from).at : nullptr;
     try {
       rehearsed_.push_back(
-          {from, request.into.size(), found == nullptr ? nullptr : found->at + from % kPageSize});
+          {from, request.into.size(), found == nullptr ? nullptr : found + from % kPageSize});
     } catch (const std::bad_alloc&) {
       return;  // the pause looks it up for itself
     }

@@ -22,11 +22,16 @@ class Memory {
 
   // Looks every page up anew.
   void read(std::span<ReadRequest> requests) noexcept;
+  // The same for what is large and seldom read: one request after the other, and nothing stays mapped.
+  void read_once(std::span<ReadRequest> requests) noexcept;
 
   // Begins a new rehearsal: read_aside() calls add to it, read_in_pause() follows it from its start.
   void rehearse() noexcept;
   void read_aside(std::span<ReadRequest> requests) noexcept;
-  void start_pause() noexcept { next_ = 0; }
+  void start_pause() noexcept {
+    next_ = 0;
+    frames_.hold();
+  }
   void read_in_pause(std::span<ReadRequest> requests) noexcept;
   // After the pause: whether everything that was read in it stood where the rehearsal had found it, or was
   // looked up in the pause itself.
@@ -36,7 +41,8 @@ class Memory {
   using Clock = std::chrono::steady_clock;
 
   struct Page {
-    const std::byte* at;
+    const std::byte* at;  // nullptr: why is told by status
+    ReadStatus status;
     Trail trail;
   };
   struct Rehearsed {
@@ -45,7 +51,13 @@ class Memory {
     const std::byte* at;  // nullptr: it spans pages, or was not readable
   };
 
-  const Page* page(std::uint64_t address) noexcept;
+  struct Found {
+    const std::byte* at;
+    ReadStatus status;
+  };
+
+  Found page(std::uint64_t address) noexcept;
+  void forget() noexcept;
   void remember(const Trail& trail);
   ReadStatus copy(const ReadRequest& request) noexcept;
   bool stands(const ReadRequest& request) noexcept;

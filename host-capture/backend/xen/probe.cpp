@@ -46,8 +46,8 @@ std::vector<Check> check_host() {
   } else {
     checks.push_back(opened("asking Xen about domains (libxenctrl)", control, ""));
   }
-  checks.push_back(
-      opened("mapping a domain's memory (libxenforeignmemory)", FrameCache::open(DomId{1}), "works"));
+  checks.push_back(opened("mapping a domain's memory (libxenforeignmemory)",
+                          FrameCache::open(DomId{1}, MappingShare::of_image()), "works"));
   checks.push_back(opened("mapping granted pages (libxengnttab)", Grants::open(DomId{1}), "works"));
   checks.push_back(opened("a place for what Xen says of pauses (/dev/xen/hypercall)",
                           map_hypercall_pages(sizeof(PauseCall)), "works"));

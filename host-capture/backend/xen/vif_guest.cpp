@@ -114,7 +114,7 @@ Result<GuestCatalog> VifGuest::list() {
 
 Result<void> VifGuest::open_image(const Directory& directory) {
   if (image_) return {};
-  auto memory = open_memory(found_.domain, directory.space());
+  auto memory = open_memory(found_.domain, directory.space(), MappingShare::of_image());
   if (!memory) return fail(std::move(memory.error()));
   image_.emplace(std::move(*memory));
   kernel_space_ = directory.space();
@@ -177,7 +177,7 @@ std::string VifGuest::epitaph() const {
 }
 
 void VifGuest::read_image(std::span<ReadRequest> requests) noexcept {
-  if (image_) return image_->read(requests);
+  if (image_) return image_->read_once(requests);
   Guest::read_image(requests);
 }
 

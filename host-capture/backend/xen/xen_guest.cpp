@@ -82,7 +82,7 @@ Result<GuestCatalog> XenGuest::list_channel() {
   if (!catalog) return catalog;
   if (found_.advertised.channel == VMITAP_XENSTORE_KERNEL) catalog->kernel = directory->kernel();
   if (!image_) {
-    auto memory = open_memory(found_.domain, directory->space());
+    auto memory = open_memory(found_.domain, directory->space(), MappingShare::of_image());
     if (!memory) return fail(std::move(memory.error()));
     image_.emplace(std::move(*memory));
   }
@@ -191,7 +191,7 @@ std::string XenGuest::epitaph() const {
 }
 
 void XenGuest::read_image(std::span<ReadRequest> requests) noexcept {
-  if (image_) return image_->read(requests);
+  if (image_) return image_->read_once(requests);
   Guest::read_image(requests);
 }
 
