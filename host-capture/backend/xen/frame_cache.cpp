@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <new>
+#include <utility>
 
 namespace vmitap::backend::xen {
 
@@ -57,9 +58,10 @@ const std::byte* FrameCache::get(Frame frame) noexcept {
   return static_cast<const std::byte*>(at);
 }
 
+// Once a turn: what is left then is in use, as is what comes after.
 bool FrameCache::has_room() noexcept {
   const std::size_t most = share_.size();
-  if (frames_.size() >= most && may_let_go_) let_go_unused();
+  if (frames_.size() >= most && std::exchange(may_let_go_, false)) let_go_unused();
   return frames_.size() < most;
 }
 

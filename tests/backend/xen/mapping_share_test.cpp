@@ -10,8 +10,8 @@
 namespace vmitap::backend::xen {
 namespace {
 
-constexpr std::size_t kLinux = 65530;       // vm.max_map_count where nobody set it
-constexpr std::size_t kGuestsMost = 62;     // lines of a ledger of pauses
+constexpr std::size_t kLinux = 65530;             // vm.max_map_count where nobody set it
+constexpr std::size_t kGuestsMost = 62;           // lines of a ledger of pauses
 constexpr std::size_t kTablesMost = 4 * 256 + 1;  // behind 256 pages that share but the root, of five levels
 
 TEST(MappingShare, LeavesAQuarterToAllElseHoweverManyGuestsThereAre) {
@@ -48,7 +48,8 @@ TEST(MappingShare, IsThatOfTheGuestsThatAreThere) {
   }
   const MappingShare image = MappingShare::of_image();
   EXPECT_EQ(image.size(), kImageFrames);
-  EXPECT_EQ(shares.front().size(), frames_for_each(may_map, kGuestsMost)) << "an image is no guest of its own";
+  EXPECT_EQ(shares.front().size(), frames_for_each(may_map, kGuestsMost))
+      << "an image is no guest of its own";
   const MappingShare moved = std::move(shares.back());
   EXPECT_EQ(moved.size(), frames_for_each(may_map, kGuestsMost)) << "nor is one that was moved two";
   shares.clear();
