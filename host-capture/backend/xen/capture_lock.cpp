@@ -1,23 +1,30 @@
 // SPDX-License-Identifier: MIT
 #include "backend/xen/capture_lock.hpp"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <cstdlib>
+#include <memory>
+#include <string_view>
 
 #include "backend/xen/file_lock.hpp"
+#include "backend/xen/library_handle.hpp"
 #include "backend/xen/pause_ledger.hpp"
 
 namespace vmitap::backend::xen {
 namespace {
 
+constexpr std::string_view kPrefix = "captured-";
+
 std::string path_of(DomId domain, const std::string& channel) {
-  return fmt::format("{}/captured-{}-{}", kLedgerDirectory, domain.value, channel);
+  return fmt::format("{}/{}{}-{}", kLedgerDirectory, kPrefix, domain.value, channel);
 }
 
 }  // namespace
@@ -25,6 +32,11 @@ std::string path_of(DomId domain, const std::string& channel) {
 Result<CaptureLock> CaptureLock::take(DomId domain, const std::string& channel) {
   const std::string path = path_of(domain, channel);
   ::mkdir(kLedgerDirectory, 0700);
+  // Until the file is locked, so that nobody takes it for stale.
+  const Fd directory(::open(kLedgerDirectory, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!directory || ::flock(directory.get(), LOCK_EX) != 0)
+    return fail({.code = Errc::io, .operation = "lock", .subject = kLedgerDirectory, .sys = errno});
+  remove_stale_captures(kLedgerDirectory);
   Fd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!file) return fail({.code = Errc::io, .operation = "open", .subject = path, .sys = errno});
   if (!lock_file(file.get()))
@@ -33,6 +45,18 @@ Result<CaptureLock> CaptureLock::take(DomId domain, const std::string& channel) 
   if (::ftruncate(file.get(), 0) != 0 || ::write(file.get(), pid.data(), pid.size()) < 0)
     return fail({.code = Errc::io, .operation = "write", .subject = path, .sys = errno});
   return CaptureLock(std::move(file));
+}
+
+void remove_stale_captures(const std::string& directory) {
+  const std::unique_ptr<DIR, Closer<::closedir>> entries(::opendir(directory.c_str()));
+  if (!entries) return;
+  while (const dirent* entry = ::readdir(entries.get())) {
+    if (!std::string_view(entry->d_name).starts_with(kPrefix)) continue;
+    const std::string path = fmt::format("{}/{}", directory, entry->d_name);
+    // Asked and not locked: somebody who looks just now would be told that it is captured.
+    const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+    if (file && !is_locked(file.get())) ::unlink(path.c_str());
+  }
 }
 
 pid_t captured_by(DomId domain, const std::string& channel) {

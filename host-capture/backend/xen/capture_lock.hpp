@@ -13,8 +13,8 @@
 
 namespace vmitap::backend::xen {
 
-// Held as long as it lives, or as the process does. The file stays: a process that captures may remove
-// nothing.
+// Held as long as it lives, or as the process does. The file stays, as a process that captures may remove
+// nothing: who takes a lock next removes it.
 class CaptureLock {
  public:
   static Result<CaptureLock> take(DomId domain, const std::string& channel);
@@ -27,5 +27,9 @@ class CaptureLock {
 
 // PID of who holds it, 0 if nobody does.
 pid_t captured_by(DomId domain, const std::string& channel);
+
+// The files that nobody holds any more. Only while nobody else can be about to take one: the caller has the
+// directory locked (flock), as who takes a lock has.
+void remove_stale_captures(const std::string& directory);
 
 }  // namespace vmitap::backend::xen
