@@ -121,9 +121,9 @@ struct ClockMap {
   double ns_per_tick = 1.0;
 };
 
-// One guest. Thread rule: list(), arm(), disarm(), on_control() from its control thread, or before there is
-// one; read(), pause(), unpause() from one snapshot thread; ticks() and wake() from any; the rest from the
-// drain thread. Errors: Errc::guest_gone once it went.
+// One guest. Thread rule: list(), attach(), arm(), disarm(), give_up(), on_control() from its control thread,
+// or from one other before that listens; read(), pause(), unpause() from one snapshot thread; ticks() and
+// wake() from any; the rest from the drain thread. Errors: Errc::guest_gone once it went.
 class Guest {
  public:
   virtual ~Guest() = default;
@@ -137,6 +137,9 @@ class Guest {
   [[nodiscard]] virtual Channel channel() const = 0;
   virtual Result<void> arm(const ArmRequest& request) = 0;
   virtual Result<void> disarm(TriggerId trigger) = 0;
+  // Lets go of a guest that may be there still: it switches its triggers off without being asked to, and
+  // on_control() says `gone`, with `why` as the epitaph.
+  virtual void give_up(std::string why) = 0;
   [[nodiscard]] virtual ClockMap clock() const = 0;
   // Now, in ticks of the guest's clock.
   [[nodiscard]] virtual std::uint64_t ticks() const noexcept = 0;

@@ -130,6 +130,11 @@ Result<void> LocalGuest::disarm(TriggerId trigger) {
   return converse([&] { return client_.disarm(trigger, in(kAnswerTime)); });
 }
 
+void LocalGuest::give_up(std::string why) {
+  const std::lock_guard lock(conversation_);
+  end_session(std::move(why));
+}
+
 ClockMap LocalGuest::clock() const { return clock_ ? clock_->map() : ClockMap{}; }
 
 std::uint64_t LocalGuest::ticks() const noexcept { return clock_ ? clock_->ticks() : 0; }

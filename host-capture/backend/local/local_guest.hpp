@@ -29,6 +29,7 @@ class LocalGuest final : public Guest {
   [[nodiscard]] Channel channel() const override { return channel_ ? channel_->channel() : Channel{}; }
   Result<void> arm(const ArmRequest& request) override;
   Result<void> disarm(TriggerId trigger) override;
+  void give_up(std::string why) override;
   [[nodiscard]] ClockMap clock() const override;
   [[nodiscard]] std::uint64_t ticks() const noexcept override;
   [[nodiscard]] int doorbell() const override { return channel_ ? channel_->doorbell() : -1; }

@@ -29,6 +29,8 @@ class AttachedChannel {
   [[nodiscard]] const Directory& directory() const noexcept { return directory_; }
   [[nodiscard]] EventChannel& events() noexcept { return events_; }
 
+  // The guest is told that nobody listens: it switches its triggers off.
+  void leave() noexcept { set_present(false); }
   // It went, and what comes after it may be captured by another vmitap: this one no longer claims it.
   void give_up() noexcept { lock_.release(); }
   // Says one message and waits for what answers it: a DONE, or why not. One at a time.

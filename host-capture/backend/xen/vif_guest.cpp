@@ -141,6 +141,14 @@ Result<void> VifGuest::arm(const ArmRequest& request) {
 
 Result<void> VifGuest::disarm(TriggerId trigger) { return tap_->disarm(trigger); }
 
+void VifGuest::give_up(std::string why) {
+  for (const packet_direction direction : {PACKET_RECEIVED, PACKET_SENT})
+    (void)disarm(TriggerId{static_cast<std::uint32_t>(direction)});
+  const std::lock_guard lock(store_mutex_);
+  epitaph_ = std::move(why);
+  gone_.store(true, std::memory_order_release);
+}
+
 ClockMap VifGuest::clock() const {
   ledger_.look_after_guardian();
   return VifTap::clock();

@@ -39,6 +39,7 @@ class VifGuest final : public Guest {
   void fence() override;
   void wake(RingIndex) override {}  // nobody waits
   [[nodiscard]] int control() const override { return events_.get(); }
+  void give_up(std::string why) override;
   ControlEvent on_control() override;
   [[nodiscard]] std::string epitaph() const override;
   [[nodiscard]] bool reads_ahead() const noexcept override { return true; }

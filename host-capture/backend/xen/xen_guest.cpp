@@ -120,6 +120,16 @@ Result<void> XenGuest::arm(const ArmRequest& request) {
 
 Result<void> XenGuest::disarm(TriggerId trigger) { return ask(VMITAP_DISARM, disarm_body(trigger)); }
 
+// The lock of its channel stays ours, as the event channel does.
+void XenGuest::give_up(std::string why) {
+  const std::lock_guard lock(store_mutex_);
+  forget_watches();
+  if (channel_) channel_->leave();
+  epitaph_ = std::move(why);
+  gone_.store(true, std::memory_order_release);
+  ::eventfd_write(news_.get(), 1);
+}
+
 ClockMap XenGuest::clock() const {
   ledger_.look_after_guardian();
   return clock_ ? clock_->map() : ClockMap{};
@@ -157,7 +167,8 @@ Guest::ControlEvent XenGuest::on_control() {
     if (!store_.clear_watches()) ::epoll_ctl(events_.get(), EPOLL_CTL_DEL, store_.fd(), nullptr);
     if (const auto end = how_it_ended()) {
       epitaph_ = *end;
-      let_go();
+      forget_watches();
+      if (channel_) channel_->give_up();
       gone_.store(true, std::memory_order_release);
       return ControlEvent::gone;
     }
@@ -167,10 +178,9 @@ Guest::ControlEvent XenGuest::on_control() {
 
 // With other guests the capture may go on for long. Nobody would take what the watches say of this one any
 // more.
-void XenGuest::let_go() {
+void XenGuest::forget_watches() {
   if (store_.answers())
     for (const std::string& path : watched_) store_.unwatch(path);
-  if (channel_) channel_->give_up();
 }
 
 std::optional<std::string> XenGuest::how_it_ended() const {

@@ -30,6 +30,7 @@ class XenGuest final : public Guest {
   [[nodiscard]] Channel channel() const override { return channel_ ? channel_->regions() : Channel{}; }
   Result<void> arm(const ArmRequest& request) override;
   Result<void> disarm(TriggerId trigger) override;
+  void give_up(std::string why) override;
   [[nodiscard]] ClockMap clock() const override;
   [[nodiscard]] std::uint64_t ticks() const noexcept override { return clock_ ? clock_->ticks() : 0; }
   [[nodiscard]] int doorbell() const override { return channel_ ? channel_->events().fd() : -1; }
@@ -61,7 +62,7 @@ class XenGuest final : public Guest {
   void unpause() noexcept override { reader_.unpause(); }
   Result<void> ask(std::uint32_t type, const std::string& body);
   std::optional<std::string> how_it_ended() const;
-  void let_go();
+  void forget_watches();
   Result<GuestCatalog> list_channel();
   Result<void> attach_channel();
   // Says of an error whose doing it is.
