@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <csignal>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -63,8 +64,11 @@ Examples:
   vmitap capture xen:web/vif0 --on packet.rx --filter 'tcp port 80' --snap 96
   vmitap capture xen:web --every 1s --read 'kernel:init_task:struct task_struct.comm' -o -
 
+Of several guests one that cannot be captured is left out, which is told at once and in the file; one that
+ends leaves the others to go on.
+
 Exit codes: 0 ended as asked, by Ctrl-C, or as the guest ended; 1 it could not start; 2 bad usage, also a
-bad rule file; 3 an error (a full disk) ended it early, what was captured is kept.)";
+bad rule file; 3 an error (a full disk) ended it early, or left a guest out: what was captured is kept.)";
 
 using Guests = std::vector<std::unique_ptr<backend::Guest>>;
 
@@ -162,11 +166,24 @@ std::string kept_text(std::uint64_t records, const Output& output) {
   return fmt::format("the records that were written to {} before are kept", name);
 }
 
-// One of several: the capture goes on for the others. Of the last one's end the summary tells.
+void tell_left_out(const std::map<std::string, Error>& left_out, std::size_t guests) {
+  for (const auto& [guest, why] : left_out) {
+    Error of_guest = why;
+    of_guest.guest = guest;
+    report(of_guest);
+  }
+  if (!left_out.empty())
+    warn(fmt::format("the capture begins with {} of {}", guests - left_out.size(), plural(guests, "guest")),
+         "");
+}
+
+// One of several: the capture goes on for the others. Of the last one's end the summary tells, and of who was
+// left out its error did.
 void tell_ends(const std::vector<GuestEnd>& ends, std::size_t guests, std::size_t& told) {
   for (; told < ends.size() && told + 1 < guests; ++told)
-    warn(printable(fmt::format("guest {} {}", ends[told].guest(), ends[told].how())),
-         fmt::format("the capture goes on with {}", plural(guests - told - 1, "guest")));
+    if (!ends[told].left_out())
+      warn(printable(fmt::format("guest {} {}", ends[told].guest(), ends[told].how())),
+           fmt::format("the capture goes on with {}", plural(guests - told - 1, "guest")));
 }
 
 Exit finish(const Result<Summary>& summary, const pipeline::Statistics& last, const Output& output) {
@@ -231,6 +248,10 @@ Exit capture(const CaptureOptions& given) {
     return report_start(started.error(), given, *options);
   }
   pipeline::Capture& running = **started;
+  const std::map<std::string, Error>& left_out = running.left_out();
+  tell_left_out(left_out, addresses.size());
+  const std::size_t named = addresses.size();
+  std::erase_if(addresses, [&](const std::string& guest) { return left_out.contains(guest); });
   (*controls)->attend(running, manual_sockets(addresses));
   // All that it takes is open.
   if (sandbox) {
@@ -242,13 +263,14 @@ Exit capture(const CaptureOptions& given) {
   const Result<Summary> summary = running.wait();
   controls->reset();
   progress->clear();
-  tell_ends(running.statistics().guests_ended, addresses.size(), ends_told);
+  tell_ends(running.statistics().guests_ended, named, ends_told);
   for (const auto& [guest, how] : running.broke_rules())
     warn(printable(fmt::format("{} broke the contract: {}", guest, how)),
          "what it sent is not to be trusted: restart it; vmitap info tells what was lost of whom");
   for (const auto& [guest, why] : running.not_watched())
     warn(printable(fmt::format("{}: {}", guest, why)), "vmitap info tells how often");
-  return finish(summary, running.statistics(), *output);
+  const Exit exit = finish(summary, running.statistics(), *output);
+  return exit == Exit::ok && !left_out.empty() ? Exit::cut_short : exit;
 }
 
 }  // namespace

@@ -13,7 +13,7 @@ enum class Exit : int {
   ok = 0,
   failed = 1,     // an error at run time
   usage = 2,      // the command line or a rule file cannot be used as it stands
-  cut_short = 3,  // an error ended a capture early; what was captured is kept
+  cut_short = 3,  // an error ended a capture early, or left a guest out; what was captured is kept
 };
 
 void add_list(CLI::App& app, Exit& exit);

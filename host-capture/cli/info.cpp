@@ -97,8 +97,8 @@ void print_origin(const Digest& digest, const Style& style) {
   }
   if (!digest.session) return;
   for (const GuestInfo& guest : digest.session->guests()) {
-    line(style, "guest",
-         printable(fmt::format("{}  {}  clock {}", guest.name(), guest.program(), guest.clock())));
+    const std::string clock = guest.clock().empty() ? "" : "  clock " + guest.clock();  // empty: left out
+    line(style, "guest", printable(fmt::format("{}  {}{}", guest.name(), guest.program(), clock)));
     for (const std::string& id : guest.build_ids()) line(style, "build id", printable(id));
   }
 }
@@ -292,8 +292,10 @@ ordered_json to_json(const Digest& digest, const std::string& path, std::uint64_
     json["sync_timeouts"] = digest.summary->sync_timeouts();
     ordered_json& ends = json["guests_ended"] = ordered_json::array();
     for (const GuestEnd& end : digest.summary->guests_ended())
-      ends.push_back(
-          {{"guest", printable(end.guest())}, {"how", printable(end.how())}, {"time_ns", end.time_ns()}});
+      ends.push_back({{"guest", printable(end.guest())},
+                      {"how", printable(end.how())},
+                      {"time_ns", end.time_ns()},
+                      {"left_out", end.left_out()}});
     json["pause_failures"] = digest.summary->pause_failures();
   }
   return json;

@@ -6,12 +6,14 @@
 #include <cerrno>
 #include <condition_variable>
 #include <csignal>
+#include <future>
 #include <mutex>
 #include <new>
 #include <semaphore>
 #include <system_error>
 #include <thread>
 
+#include "base/error_text.hpp"
 #include "base/least_privilege.hpp"
 #include "pipeline/control.hpp"
 #include "pipeline/counters.hpp"
@@ -56,6 +58,29 @@ tl::unexpected<Error> refused_rings(ring::OpenError why, const std::string& gues
   return fail(std::move(error));
 }
 
+// Of planning: a rule asks for what the guest does not have. Whatever else goes wrong is between that guest
+// and its host.
+bool is_mistake_of_rule(Errc code) {
+  switch (code) {
+    case Errc::unknown_name:
+    case Errc::ambiguous_name:
+    case Errc::bad_expression:
+    case Errc::bad_filter:
+    case Errc::bad_config:
+    case Errc::unsupported:
+    case Errc::no_debug_info:
+    case Errc::stale_debug_info:
+      return true;
+    default:
+      return false;
+  }
+}
+
+std::string how_left_out(Error why) {
+  why.guest.clear();  // it is named already
+  return "could not be captured: " + describe(why);
+}
+
 }  // namespace
 
 struct Capture::Impl {
@@ -68,7 +93,8 @@ struct Capture::Impl {
 
   Options options;
   std::unique_ptr<Sink> sink;
-  std::vector<Watched> guests;
+  std::vector<GuestInfo> named;  // all that the user named
+  std::vector<Watched> guests;   // those of them that can be captured
   ChannelId next_channel = 1;
 
   Counters counters;
@@ -89,6 +115,7 @@ struct Capture::Impl {
   bool closed = false;
   std::string ended_by;
   std::vector<GuestEnd> guests_ended;
+  std::map<std::string, Error> left_out;  // written by start() alone
   std::optional<Error> error;
 
   // The sink thread's.
@@ -105,7 +132,13 @@ struct Capture::Impl {
 
   Result<void> prepare();
   Result<void> begin();
+  Result<void> plan(Watched& watched) const;
+  static Result<void> attach(Watched& watched);
   static Result<void> arm(Watched& watched);
+  template <class Ask>
+  std::vector<Result<void>> ask_each(Ask ask);
+  Result<void> keep(const std::vector<Result<void>>& said);
+  Result<void> leave_out(const std::vector<Result<void>>& said);
   Result<void> introduce();
   Mode mode_of(const Rule& rule) const;
   Result<void> run();
@@ -123,22 +156,79 @@ struct Capture::Impl {
   Result<Summary> close();
 };
 
-// Everything that may be refused, before anything is armed.
+// Everything that may be refused, before anything is armed. A guest that cannot be had costs no other; a rule
+// that cannot be is the user's to correct.
 Result<void> Capture::Impl::prepare() {
   for (Watched& watched : guests) {
-    watched.name = watched.guest->identity().address;
-    auto plans = Plans::make(*watched.guest, options, next_channel);
-    if (!plans) return fail(std::move(plans.error()));
-    watched.plans = *std::move(plans);
+    const backend::GuestIdentity& identity = watched.guest->identity();
+    watched.name = identity.address;
+    GuestInfo& info = named.emplace_back();
+    info.set_name(identity.address);
+    info.set_program(identity.program);
+    info.set_id(identity.id);
   }
-  for (Watched& watched : guests) {
-    if (auto attached = watched.guest->attach(); !attached) return attached;
-    const auto [guest_region, host_region] = watched.guest->channel();
-    auto opened = ring::Consumer::open(guest_region, host_region);
-    if (const auto* refused = std::get_if<ring::OpenError>(&opened))
-      return refused_rings(*refused, watched.name);
-    watched.consumer = std::move(std::get<ring::Consumer>(opened));
+  auto planned = ask_each([this](Watched& watched) { return plan(watched); });
+  for (std::size_t i = 0; i < guests.size(); ++i) {
+    if (planned[i]) planned[i] = guests[i].plans->resolve(options, next_channel);
+    if (!planned[i] && is_mistake_of_rule(planned[i].error().code)) return planned[i];
   }
+  if (auto kept = keep(planned); !kept) return kept;
+  return keep(ask_each(attach));
+}
+
+Result<void> Capture::Impl::plan(Watched& watched) const {
+  auto plans = Plans::read(*watched.guest, options);
+  if (!plans) return fail(std::move(plans.error()));
+  watched.plans = *std::move(plans);
+  return {};
+}
+
+Result<void> Capture::Impl::attach(Watched& watched) {
+  if (auto attached = watched.guest->attach(); !attached) return attached;
+  const auto [guest_region, host_region] = watched.guest->channel();
+  auto opened = ring::Consumer::open(guest_region, host_region);
+  if (const auto* refused = std::get_if<ring::OpenError>(&opened))
+    return refused_rings(*refused, watched.name);
+  watched.consumer = std::move(std::get<ring::Consumer>(opened));
+  return {};
+}
+
+// Side by side: who does not answer is waited for once, and not once more for each of its kind. Where there
+// is no thread to be had, libstdc++ takes them one after the other.
+template <class Ask>
+std::vector<Result<void>> Capture::Impl::ask_each(Ask ask) {
+  std::vector<std::future<Result<void>>> asked;
+  for (Watched& watched : guests)
+    asked.push_back(std::async(std::launch::async | std::launch::deferred, ask, std::ref(watched)));
+  std::vector<Result<void>> said;
+  for (auto& each : asked) said.push_back(each.get());
+  return said;
+}
+
+// Goes on with the guests that said yes. The error is the first guest's, if none did.
+Result<void> Capture::Impl::keep(const std::vector<Result<void>>& said) {
+  if (auto left = leave_out(said); !left) return left;
+  std::vector<Watched> kept;
+  for (std::size_t i = 0; i < guests.size(); ++i) {
+    if (said[i]) {
+      kept.push_back(std::move(guests[i]));
+      continue;
+    }
+    GuestEnd& end = guests_ended.emplace_back();
+    end.set_guest(guests[i].name);
+    end.set_how(how_left_out(said[i].error()));
+    end.set_time_ns(now_ns());
+    end.set_left_out(true);
+  }
+  guests = std::move(kept);
+  return {};
+}
+
+Result<void> Capture::Impl::leave_out(const std::vector<Result<void>>& said) {
+  if (std::ranges::none_of(said, &Result<void>::has_value)) return said.front();
+  const std::lock_guard lock(mutex);
+  for (std::size_t i = 0; i < guests.size(); ++i)
+    if (!said[i]) left_out.emplace(guests[i].name, said[i].error());
   return {};
 }
 
@@ -168,9 +258,13 @@ Mode Capture::Impl::mode_of(const Rule& rule) const {
 Result<void> Capture::Impl::begin() {
   Result<void> begun;
   try {
-    for (Watched& watched : guests)
-      if (begun) begun = arm(watched);
+    const auto armed = ask_each(arm);
+    begun = leave_out(armed);
     if (begun) begun = introduce();
+    // Some of its triggers may be on, and have brought something: drain ends it as it ends any guest that
+    // goes.
+    for (std::size_t i = 0; begun && i < guests.size(); ++i)
+      if (!armed[i]) guests[i].guest->give_up(how_left_out(armed[i].error()));
   } catch (const std::bad_alloc&) {
     begun = fail({.code = Errc::system, .operation = "allocate memory to begin", .sys = ENOMEM});
   }
@@ -186,13 +280,12 @@ Result<void> Capture::Impl::introduce() {
   session.set_vmitap_version(VMITAP_VERSION);
   session.set_time_ns(now_ns());
   session.set_pause_budget(options.pause_budget);
-  for (const Watched& watched : guests) {
-    GuestInfo& info = *session.add_guests();
-    info.set_name(watched.name);
-    info.set_program(watched.guest->identity().program);
-    info.set_id(watched.guest->identity().id);
-    info.set_clock(watched.consumer->clock() == VMITAP_CLOCK_TSC ? "TSC" : "CLOCK_MONOTONIC");
-    for (const auto& object : watched.plans->objects()) info.add_build_ids(object.catalog->build_id);
+  for (const GuestInfo& guest : named) {
+    GuestInfo& info = *session.add_guests() = guest;
+    const auto watched = std::ranges::find(guests, guest.name(), &Watched::name);
+    if (watched == guests.end()) continue;  // left out
+    info.set_clock(watched->consumer->clock() == VMITAP_CLOCK_TSC ? "TSC" : "CLOCK_MONOTONIC");
+    for (const auto& object : watched->plans->objects()) info.add_build_ids(object.catalog->build_id);
   }
   for (const Rule& rule : options.rules) {
     RuleInfo& info = *session.add_rules();
@@ -451,7 +544,7 @@ Result<std::unique_ptr<Capture>> Capture::start(std::vector<std::unique_ptr<back
     snapshot.push_back({.guest = watched.guest.get(),
                         .consumer = &*watched.consumer,
                         .budget = PauseBudget(impl->options.pause_budget)});
-    names.push_back(impl->guests.size() > 1 ? watched.name : "");
+    names.push_back(impl->named.size() > 1 ? watched.name : "");
   }
   auto drain =
       Drain::make(std::move(drained), impl->options, impl->next_channel, impl->to_snapshot, impl->counters);
@@ -466,6 +559,7 @@ Result<std::unique_ptr<Capture>> Capture::start(std::vector<std::unique_ptr<back
   impl->drain->take_controls(impl->controls);
   impl->drain->tell_ends([&capture = *impl](GuestEnd end) {
     const std::lock_guard lock(capture.mutex);
+    end.set_left_out(capture.left_out.contains(end.guest()));
     capture.guests_ended.push_back(std::move(end));
   });
   impl->snapshotter = std::make_unique<Snapshotter>(std::move(snapshot), impl->counters);
@@ -513,6 +607,7 @@ Statistics Capture::statistics() const {
   return result;
 }
 
+const std::map<std::string, Error>& Capture::left_out() const { return impl_->left_out; }
 const std::map<std::string, std::string>& Capture::broke_rules() const { return impl_->broke_rules; }
 const std::map<std::string, std::string>& Capture::not_watched() const { return impl_->not_watched; }
 

@@ -59,7 +59,8 @@ struct Statistics {
 class Capture {
  public:
   // Attaches the guests, resolves the rules against their types, arms the triggers, starts the
-  // stages. On error nothing stays attached.
+  // stages. Of several guests one that cannot be listed, attached or armed is left out; none of them at all,
+  // or a rule that a guest cannot take, is an error. On error nothing stays attached.
   static Result<std::unique_ptr<Capture>> start(std::vector<std::unique_ptr<backend::Guest>> guests,
                                                 Options options, std::unique_ptr<Sink> sink);
   ~Capture();  // stops if it still runs
@@ -67,6 +68,8 @@ class Capture {
   // The user's own trigger: every rule that needs no arguments. Returns how many rules fired.
   std::size_t fire_manual();
   [[nodiscard]] Statistics statistics() const;
+  // Guests that are left out, and why. They stand among those that ended, too.
+  [[nodiscard]] const std::map<std::string, Error>& left_out() const;
   // Guests that broke the rings' rules, and how it began. After wait().
   [[nodiscard]] const std::map<std::string, std::string>& broke_rules() const;
   // Guests whose new triggers could not be watched, and why at first. After wait().

@@ -179,50 +179,52 @@ Result<Listing> Listing::take(backend::Guest& guest, const Options& options,
   return listing;
 }
 
-Result<std::unique_ptr<Plans>> Plans::make(backend::Guest& guest, const Options& options,
-                                           ChannelId& next_channel) {
+Result<std::unique_ptr<Plans>> Plans::read(backend::Guest& guest, const Options& options) {
   auto listing = Listing::take(guest, options, {});
   if (!listing) return fail(std::move(listing.error()));
-  const backend::GuestCatalog* const listed = &listing->catalog;
   auto plans = std::make_unique<Plans>();
   plans->take_objects(*listing);
-  if (auto read = plans->load_kernel(guest, *listed, options); !read) return fail(std::move(read.error()));
-  if (auto read = plans->load_cpus(guest, *listed, options); !read) return fail(std::move(read.error()));
+  plans->listed_ = std::move(listing->catalog);
+  if (auto read = plans->load_kernel(guest, plans->listed_, options); !read)
+    return fail(std::move(read.error()));
+  if (auto read = plans->load_cpus(guest, plans->listed_, options); !read)
+    return fail(std::move(read.error()));
+  return plans;
+}
 
-  plans->timers_.resize(options.rules.size());
+Result<void> Plans::resolve(const Options& options, ChannelId& next_channel) {
+  const backend::GuestCatalog listed = std::exchange(listed_, {});
+  timers_.resize(options.rules.size());
   for (std::size_t i = 0; i < options.rules.size(); ++i) {
     const Rule& rule = options.rules[i];
     if (!rule.on.empty()) {
       const bool known = std::ranges::any_of(
-          listed->sites, [&](const auto& site) { return site.is_trigger && site.name == rule.on; });
-      if (!known) return unknown_trigger(rule.on, *listed);
-      if (auto planned = plans->plan_trigger(i, *listed, options, next_channel); !planned)
-        return fail(std::move(planned.error()));
+          listed.sites, [&](const auto& site) { return site.is_trigger && site.name == rule.on; });
+      if (!known) return unknown_trigger(rule.on, listed);
+      if (auto planned = plan_trigger(i, listed, options, next_channel); !planned) return planned;
     }
     if (rule.on.empty() || rule.every.count() > 0) {
-      const types::Scope scope{.objects = plans->objects_,
-                               .kernel = plans->kernel_.get(),
-                               .per_cpu_offsets = plans->per_cpu_offsets_};
+      const types::Scope scope{
+          .objects = objects_, .kernel = kernel_.get(), .per_cpu_offsets = per_cpu_offsets_};
       const auto fixed = [mode = rule.on.empty() ? default_mode(rule) : PAUSED](const auto&) -> Result<Mode> {
         return mode;
       };
-      auto plan = plans->plan_rule(rule, scope, fixed, next_channel);
+      auto plan = plan_rule(rule, scope, fixed, next_channel);
       if (!plan) return fail(std::move(plan.error()));
       if (rule.every.count() > 0) {
-        plans->timers_[i] = std::make_unique<SitePlan>();
-        plans->timers_[i]->trigger = "every";
-        if (auto fed = plans->feed(*plans->timers_[i], **plan, options); !fed)
-          return fail(std::move(fed.error()));
+        timers_[i] = std::make_unique<SitePlan>();
+        timers_[i]->trigger = "every";
+        if (auto fed = feed(*timers_[i], **plan, options); !fed) return fed;
       }
-      if (!plans->manual_) {
-        plans->manual_ = std::make_unique<SitePlan>();
-        plans->manual_->trigger = "manual";
+      if (!manual_) {
+        manual_ = std::make_unique<SitePlan>();
+        manual_->trigger = "manual";
       }
-      if (auto fed = plans->feed(*plans->manual_, **plan, options); !fed) return fail(std::move(fed.error()));
+      if (auto fed = feed(*manual_, **plan, options); !fed) return fed;
     }
   }
-  plans->publish_kernel();
-  return plans;
+  publish_kernel();
+  return {};
 }
 
 Result<void> Plans::update(const Listing& listing, const Options& options, ChannelId& next_channel) {

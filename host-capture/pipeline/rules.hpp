@@ -89,10 +89,12 @@ struct Listing {
 // The plans of one guest. The drain thread's, once they are made.
 class Plans {
  public:
-  // Lists the guest, loads the types of its objects and resolves every rule. Errc::unknown_name with the
-  // nearest trigger; what types::resolve says, and types::load_object of an object that a rule needs.
-  static Result<std::unique_ptr<Plans>> make(backend::Guest& guest, const Options& options,
-                                             ChannelId& next_channel);
+  // What takes long, and is the guest's to answer: lists it, loads the types of its objects and, if a rule
+  // speaks of it, reads its kernel. Errc::unsupported: it offers nothing of the kind.
+  static Result<std::unique_ptr<Plans>> read(backend::Guest& guest, const Options& options);
+  // Resolves every rule, once. Errc::unknown_name with the nearest trigger; what types::resolve says, and
+  // types::load_object of an object that a rule needs.
+  Result<void> resolve(const Options& options, ChannelId& next_channel);
 
   // After an object came or went: plans for trigger sites that are new.
   Result<void> update(const Listing& listing, const Options& options, ChannelId& next_channel);
@@ -138,6 +140,7 @@ class Plans {
   static Result<void> guard(RulePlan& plan, const types::Scope& scope);
   Result<void> feed(SitePlan& site, const RulePlan& rule, const Options& options);
 
+  backend::GuestCatalog listed_;  // from read() to resolve()
   std::unique_ptr<types::Kernel> kernel_;
   std::vector<std::uint64_t> per_cpu_offsets_;
   std::vector<types::LoadedObject> objects_;
