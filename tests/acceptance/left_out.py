@@ -111,7 +111,8 @@ with temporary() as directory, contextlib.ExitStack() as stack:
     flood = lambda threads=1: stack.enter_context(Flood(directory, threads))
     good, busy = flood(2), flood()
     other = start(busy, *options, "-o", file + ".other")
-    bad = [stack.enter_context(Stranger(flood(), at, behave)) for at, behave, *_ in strangers]
+    behind = [flood() for _ in strangers]
+    bad = [stack.enter_context(Stranger(guest, at, behave)) for guest, (at, behave, *_) in zip(behind, strangers)]
     # One alone, several and no good one among them, and a mistake of the user's: nothing begins.
     cannot_start([bad[7].name], "knows no such trigger")
     cannot_start([bad[1].name, bad[6].name], "broke the contract")
