@@ -38,9 +38,8 @@ void PauseCall::prepare(DomId domain, Kind kind, PauseMark& mark) noexcept {
   order->interface_version = XEN_DOMCTL_INTERFACE_VERSION;
   order->domain = domain.value;
   entries_ = {};
-  entries_[0] = {.op = __HYPERVISOR_domctl,
-                 .result = kNotMade,
-                 .args = {reinterpret_cast<std::uintptr_t>(order)}};
+  entries_[0] = {
+      .op = __HYPERVISOR_domctl, .result = kNotMade, .args = {reinterpret_cast<std::uintptr_t>(order)}};
   // Of all that Xen writes for the asking what costs it least.
   entries_[1] = {.op = __HYPERVISOR_xen_version,
                  .result = 0,
@@ -67,24 +66,24 @@ bool PauseCall::settled() const noexcept {
 }
 
 std::int64_t PauseCall::result() const noexcept {
-  return static_cast<std::int64_t>(std::atomic_ref(const_cast<std::uint64_t&>(entries_[0].result))
-                                       .load(std::memory_order_acquire));
+  return static_cast<std::int64_t>(
+      std::atomic_ref(const_cast<std::uint64_t&>(entries_[0].result)).load(std::memory_order_acquire));
 }
 
 Result<Mapping> map_hypercall_pages(std::size_t size) {
   const Fd fd(::open("/dev/xen/hypercall", O_RDWR | O_CLOEXEC));
-  void* const at =
-      fd ? ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0) : MAP_FAILED;
+  void* const at = fd ? ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0) : MAP_FAILED;
   if (at != MAP_FAILED) return Mapping{at, size};
   const bool denied = errno == EACCES || errno == EPERM;
-  return fail({.code = denied ? Errc::access_denied
-                       : !fd  ? Errc::unsupported
-                              : Errc::system,
-               .operation = fd ? "mmap" : "open",
-               .subject = "pages for hypercalls from /dev/xen/hypercall",
-               .sys = errno,
-               .hint = fd ? "free some of dom0's memory"
-                          : "run vmitap as root in dom0, with the module xen-privcmd of Linux 4.18 or later loaded"});
+  return fail(
+      {.code = denied ? Errc::access_denied
+               : !fd  ? Errc::unsupported
+                      : Errc::system,
+       .operation = fd ? "mmap" : "open",
+       .subject = "pages for hypercalls from /dev/xen/hypercall",
+       .sys = errno,
+       .hint = fd ? "free some of dom0's memory"
+                  : "run vmitap as root in dom0, with the module xen-privcmd of Linux 4.18 or later loaded"});
 }
 
 }  // namespace vmitap::backend::xen

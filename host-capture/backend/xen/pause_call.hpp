@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A pause, or what takes it back, as a call whose outcome outlives its maker: Xen itself writes the result, where others
-// see it. Leans on the layout of xen/public/domctl.h, xen.h and version.h.
+// A pause, or what takes it back, as a call whose outcome outlives its maker: Xen itself writes the result,
+// where others see it. Leans on the layout of xen/public/domctl.h, xen.h and version.h.
 #pragma once
 
 #include <array>
@@ -13,9 +13,9 @@
 
 namespace vmitap::backend::xen {
 
-// That a call was made, in memory that may be a file's. Xen writes it right behind the call. A page of a file may be on
-// the move just then, so the call's maker sets it as well: it is exact unless both fail, the maker by being
-// killed.
+// That a call was made, in memory that may be a file's. Xen writes it right behind the call. A page of a file
+// may be on the move just then, so the call's maker sets it as well: it is exact unless both fail, the maker
+// by being killed.
 class PauseMark {
  public:
   [[nodiscard]] bool is_set() const noexcept;
@@ -24,11 +24,12 @@ class PauseMark {
 
  private:
   friend class PauseCall;
-  std::array<std::uint32_t, 2> features_{};  // struct xen_feature_info: the second one is never zero once written
+  std::array<std::uint32_t, 2>
+      features_{};  // struct xen_feature_info: the second one is never zero once written
 };
 
-// Stands in a page of /dev/xen/hypercall, which the kernel never moves: else Xen could pause, and then not find the
-// place for its result. Never across two pages.
+// Stands in a page of /dev/xen/hypercall, which the kernel never moves: else Xen could pause, and then not
+// find the place for its result. Never across two pages.
 class alignas(512) PauseCall {
  public:
   enum class Kind : std::uint8_t { pause, unpause };
