@@ -165,7 +165,9 @@ void capture(benchmark::State& state, Mode mode, std::uint64_t count, std::uint6
     guests.push_back(take(vmitap::backend::open_guest(guest().name())));
     auto file = take(vmitap::sink::open_sink(path, vmitap::sink::Format::mcap));
     auto sink = std::make_unique<CreditingSink>(std::move(file), window > 0);
-    const auto running = take(vmitap::pipeline::Capture::start(std::move(guests), options, std::move(sink)));
+    const auto running =
+        take(vmitap::pipeline::Capture::prepare(std::move(guests), options, std::move(sink)));
+    if (const auto begun = running->begin(); !begun) fail(vmitap::describe(begun.error()));
     Stopwatch watch;
     guest().begin({.way = FIRE, .count = count, .window = window});
     const std::uint64_t fired = guest().answer();

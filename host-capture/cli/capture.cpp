@@ -7,6 +7,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <filesystem>
@@ -64,28 +65,53 @@ Examples:
   vmitap capture xen:web/vif0 --on packet.rx --filter 'tcp port 80' --snap 96
   vmitap capture xen:web --every 1s --read 'kernel:init_task:struct task_struct.comm' -o -
 
-Of several guests one that cannot be captured is left out, which is told at once and in the file; one that
-ends leaves the others to go on.
+Of several guests one that cannot be captured, or has not what the rules ask for, is left out, which is told at
+once and in the file; one that ends leaves the others to go on.
 
 Exit codes: 0 ended as asked, by Ctrl-C, or as the guest ended; 1 it could not start; 2 bad usage, also a
 bad rule file; 3 an error (a full disk) ended it early, or left a guest out: what was captured is kept.)";
 
 using Guests = std::vector<std::unique_ptr<backend::Guest>>;
 
-Result<Guests> open_guests(const std::vector<std::string>& names) {
+// What the user named. Of several guests those that cannot be had are missing, and why.
+struct Named {
   Guests guests;
+  std::map<std::string, Error> missing;
+};
+
+// By what the guest itself did, or became: whatever else fails is the user's to correct.
+bool is_guests_doing(Errc code) {
+  switch (code) {
+    case Errc::not_instrumented:
+    case Errc::guest_gone:
+    case Errc::abi_mismatch:
+    case Errc::protocol:
+    case Errc::timeout:
+      return true;
+    default:
+      return false;
+  }
+}
+
+Result<Named> open_guests(const std::vector<std::string>& names) {
+  Named named;
   for (const std::string& name : names) {
     auto guest = backend::open_guest(name);
+    if (!guest && is_guests_doing(guest.error().code)) {
+      named.missing.emplace(name, std::move(guest.error()));
+      continue;
+    }
     if (!guest) return fail(std::move(guest.error()));
     const backend::GuestIdentity& identity = (*guest)->identity();
     const bool twice = std::ranges::any_of(
-        guests, [&](const auto& other) { return other->identity().address == identity.address; });
+        named.guests, [&](const auto& other) { return other->identity().address == identity.address; });
     if (twice) {
       return fail({.code = Errc::bad_config, .subject = name, .hint = "this guest is named twice"});
     }
-    guests.push_back(std::move(*guest));
+    named.guests.push_back(std::move(*guest));
   }
-  return guests;
+  if (named.guests.empty()) return fail(std::move(named.missing.at(names.front())));
+  return named;
 }
 
 // What they go on making once they are attached; nothing if one of them needs more than ioctls.
@@ -200,9 +226,10 @@ Exit finish(const Result<Summary>& summary, const pipeline::Statistics& last, co
 Exit capture(const CaptureOptions& given) {
   auto options = meaning_of(given);
   if (!options) return report(options.error(), options.error().code == Errc::io ? Exit::failed : Exit::usage);
-  auto guests = open_guests(given.guests);
-  if (!guests)
-    return report(guests.error(), guests.error().code == Errc::bad_config ? Exit::usage : Exit::failed);
+  auto named = open_guests(given.guests);
+  if (!named)
+    return report(named.error(), named.error().code == Errc::bad_config ? Exit::usage : Exit::failed);
+  Guests& guests = named->guests;
   if (options->rules.empty()) {
     return report(
         "nothing says what to capture",
@@ -210,16 +237,18 @@ Exit capture(const CaptureOptions& given) {
                     known_triggers(given.guests)),
         Exit::usage);
   }
-  auto output = decide_output(given.output, given.format, guests->front()->identity().name);
+  auto output = decide_output(given.output, given.format, guests.front()->identity().name);
   if (!output) return report(output.error(), Exit::usage);
 
   std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is the sink's error to return
   std::unique_ptr<Progress> progress;
-  const auto sandbox = given.no_sandbox ? std::nullopt : ioctls_of(*guests);
+  const auto sandbox = given.no_sandbox ? std::nullopt : ioctls_of(guests);
   options->renounce = sandbox.has_value();
   std::size_t ends_told = 0;
+  std::atomic<bool> is_begun = false;
   auto controls = Controls::watch(
-      [&, count = guests->size()](const pipeline::Statistics& now) {
+      [&, count = given.guests.size()](const pipeline::Statistics& now) {
+        if (!is_begun.load(std::memory_order_acquire)) return;  // pairs with the store below
         if (now.guests_ended.size() > ends_told) progress->clear();
         tell_ends(now.guests_ended, count, ends_told);
         progress->show(now);
@@ -233,24 +262,32 @@ Exit capture(const CaptureOptions& given) {
                                                                        : "q: end");
 
   std::vector<std::string> addresses;
-  for (const auto& guest : *guests) addresses.push_back(guest->identity().address);
-  Result<std::unique_ptr<pipeline::Capture>> started;
-  {
-    // It would stand before the first record on the same terminal.
-    const bool shares_terminal = output->path == "-" && is_terminal(STDOUT_FILENO);
-    std::optional<Patience> patience;
-    if (!shares_terminal) patience.emplace("reading the guest's debug information");
-    started = pipeline::Capture::start(std::move(*guests), *options, late_sink(*output));
-  }
-  if (!started) {
+  for (const auto& guest : guests) addresses.push_back(guest->identity().address);
+  // A line of ours would stand before the first record on the same terminal.
+  const bool shares_terminal = output->path == "-" && is_terminal(STDOUT_FILENO);
+  std::optional<Patience> patience;
+  if (!shares_terminal) patience.emplace("reading the guest's debug information");
+  auto prepared =
+      pipeline::Capture::prepare(std::move(guests), *options, late_sink(*output), std::move(named->missing));
+  patience.reset();
+  if (!prepared) {
     controls->reset();
-    if (is_broken_pipe(started.error(), *output)) return Exit::ok;
-    return report_start(started.error(), given, *options);
+    return report_start(prepared.error(), given, *options);
   }
-  pipeline::Capture& running = **started;
+  pipeline::Capture& running = **prepared;
+  // It may pause from now on: who wants it stopped is heard.
+  (*controls)->attend(running, {});
+  if (!shares_terminal) patience.emplace("switching triggers on");
+  const auto begun = running.begin();
+  patience.reset();
+  if (!begun) {
+    controls->reset();
+    if (is_broken_pipe(begun.error(), *output)) return Exit::ok;
+    return report_start(begun.error(), given, *options);
+  }
   const std::map<std::string, Error>& left_out = running.left_out();
-  tell_left_out(left_out, addresses.size());
-  const std::size_t named = addresses.size();
+  tell_left_out(left_out, given.guests.size());
+  is_begun.store(true, std::memory_order_release);
   std::erase_if(addresses, [&](const std::string& guest) { return left_out.contains(guest); });
   (*controls)->attend(running, manual_sockets(addresses));
   // All that it takes is open.
@@ -263,7 +300,7 @@ Exit capture(const CaptureOptions& given) {
   const Result<Summary> summary = running.wait();
   controls->reset();
   progress->clear();
-  tell_ends(running.statistics().guests_ended, named, ends_told);
+  tell_ends(running.statistics().guests_ended, given.guests.size(), ends_told);
   for (const auto& [guest, how] : running.broke_rules())
     warn(printable(fmt::format("{} broke the contract: {}", guest, how)),
          "what it sent is not to be trusted: restart it; vmitap info tells what was lost of whom");

@@ -47,7 +47,8 @@ class Controls {
   Controls& operator=(const Controls&) = delete;
   ~Controls();  // the capture is left alone from then on
 
-  // From now on they act on this capture, which must outlive this; `sockets`: of its guests.
+  // From now on they act on this capture, which must outlive this; `sockets`: of its guests. May be called
+  // anew.
   void attend(pipeline::Capture& capture, std::vector<ManualSocket> sockets);
   [[nodiscard]] bool has_keys() const noexcept { return keys_.is_on(); }
 

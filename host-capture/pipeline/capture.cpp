@@ -29,7 +29,6 @@ namespace {
 
 constexpr std::size_t kPool = 32;  // batches between two stages
 constexpr std::size_t kEncodedPool = 8;
-constexpr std::chrono::seconds kArming{20};  // for all triggers of a guest
 
 std::uint64_t now_ns() {
   return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
@@ -56,24 +55,6 @@ tl::unexpected<Error> refused_rings(ring::OpenError why, const std::string& gues
       break;
   }
   return fail(std::move(error));
-}
-
-// Of planning: a rule asks for what the guest does not have. Whatever else goes wrong is between that guest
-// and its host.
-bool is_mistake_of_rule(Errc code) {
-  switch (code) {
-    case Errc::unknown_name:
-    case Errc::ambiguous_name:
-    case Errc::bad_expression:
-    case Errc::bad_filter:
-    case Errc::bad_config:
-    case Errc::unsupported:
-    case Errc::no_debug_info:
-    case Errc::stale_debug_info:
-      return true;
-    default:
-      return false;
-  }
 }
 
 std::string how_left_out(Error why) {
@@ -106,8 +87,6 @@ struct Capture::Impl {
   std::unique_ptr<Snapshotter> snapshotter;
   std::unique_ptr<Encoder> encoder;
   std::vector<std::jthread> threads;
-  std::chrono::steady_clock::time_point started;
-  std::uint64_t started_ns = 0;
 
   mutable std::mutex mutex;  // what follows
   std::condition_variable ended;
@@ -115,8 +94,10 @@ struct Capture::Impl {
   bool closed = false;
   std::string ended_by;
   std::vector<GuestEnd> guests_ended;
-  std::map<std::string, Error> left_out;  // written by start() alone
+  std::map<std::string, Error> left_out;  // written before begin() has returned
   std::optional<Error> error;
+  std::chrono::steady_clock::time_point started;
+  std::uint64_t started_ns = 0;
 
   // The sink thread's.
   std::map<std::string, std::uint64_t> lost;
@@ -124,7 +105,9 @@ struct Capture::Impl {
   std::map<std::string, std::string> broke_rules;  // guest, and how it began
   std::map<std::string, std::string> not_watched;  // guest, and the first reason
 
-  bool has_begun = false;                // of the sink thread after begin_tried
+  std::once_flag output_tried;
+  Result<void> output_begun;             // of the sink thread after begin_tried
+  bool has_begun = false;                // as well
   std::binary_semaphore begin_tried{0};  // from begin() to run_sink()
 
   enum class Start : std::uint8_t { pending, made, refused };
@@ -132,6 +115,7 @@ struct Capture::Impl {
 
   Result<void> prepare();
   Result<void> begin();
+  void begin_output();
   Result<void> plan(Watched& watched) const;
   static Result<void> attach(Watched& watched);
   static Result<void> arm(Watched& watched);
@@ -139,6 +123,7 @@ struct Capture::Impl {
   std::vector<Result<void>> ask_each(Ask ask);
   Result<void> keep(const std::vector<Result<void>>& said);
   Result<void> leave_out(const std::vector<Result<void>>& said);
+  void note_end(const std::string& guest, const Error& why);
   Result<void> introduce();
   Mode mode_of(const Rule& rule) const;
   Result<void> run();
@@ -156,8 +141,8 @@ struct Capture::Impl {
   Result<Summary> close();
 };
 
-// Everything that may be refused, before anything is armed. A guest that cannot be had costs no other; a rule
-// that cannot be is the user's to correct.
+// Everything that may be refused, before anything is armed. A guest that cannot be had, or has not what the
+// rules ask for, costs no other: which of the two it is the guest would choose.
 Result<void> Capture::Impl::prepare() {
   for (Watched& watched : guests) {
     const backend::GuestIdentity& identity = watched.guest->identity();
@@ -167,11 +152,13 @@ Result<void> Capture::Impl::prepare() {
     info.set_program(identity.program);
     info.set_id(identity.id);
   }
-  auto planned = ask_each([this](Watched& watched) { return plan(watched); });
-  for (std::size_t i = 0; i < guests.size(); ++i) {
-    if (planned[i]) planned[i] = guests[i].plans->resolve(options, next_channel);
-    if (!planned[i] && is_mistake_of_rule(planned[i].error().code)) return planned[i];
+  for (const auto& [guest, why] : left_out) {
+    named.emplace_back().set_name(guest);
+    note_end(guest, why);
   }
+  auto planned = ask_each([this](Watched& watched) { return plan(watched); });
+  for (std::size_t i = 0; i < guests.size(); ++i)
+    if (planned[i]) planned[i] = guests[i].plans->resolve(options, next_channel);
   if (auto kept = keep(planned); !kept) return kept;
   return keep(ask_each(attach));
 }
@@ -214,14 +201,18 @@ Result<void> Capture::Impl::keep(const std::vector<Result<void>>& said) {
       kept.push_back(std::move(guests[i]));
       continue;
     }
-    GuestEnd& end = guests_ended.emplace_back();
-    end.set_guest(guests[i].name);
-    end.set_how(how_left_out(said[i].error()));
-    end.set_time_ns(now_ns());
-    end.set_left_out(true);
+    note_end(guests[i].name, said[i].error());
   }
   guests = std::move(kept);
   return {};
+}
+
+void Capture::Impl::note_end(const std::string& guest, const Error& why) {
+  GuestEnd& end = guests_ended.emplace_back();
+  end.set_guest(guest);
+  end.set_how(how_left_out(why));
+  end.set_time_ns(now_ns());
+  end.set_left_out(true);
 }
 
 Result<void> Capture::Impl::leave_out(const std::vector<Result<void>>& said) {
@@ -232,7 +223,6 @@ Result<void> Capture::Impl::leave_out(const std::vector<Result<void>>& said) {
   return {};
 }
 
-// All that it takes is bounded: a guest may offer thousands of triggers and answer just in time for each.
 Result<void> Capture::Impl::arm(Watched& watched) {
   const auto until = std::chrono::steady_clock::now() + kArming;
   for (const SitePlan& site : watched.plans->sites()) {
@@ -253,14 +243,18 @@ Mode Capture::Impl::mode_of(const Rule& rule) const {
   return rule.mode.value_or(rule.on.empty() ? PAUSED : SYNC);
 }
 
-// Arms the triggers, and only then begins the output: what cannot be captured costs no older file. The
-// stages run already, so that a SYNC thread does not wait for our start; the sink waits for this.
+// The stages run already, so that a SYNC thread does not wait for our start; the sink waits for
+// begin_output().
 Result<void> Capture::Impl::begin() {
   Result<void> begun;
   try {
-    const auto armed = ask_each(arm);
+    const auto armed = ask_each([this](Watched& watched) {
+      auto is_armed = arm(watched);
+      if (is_armed) begin_output();
+      return is_armed;
+    });
     begun = leave_out(armed);
-    if (begun) begun = introduce();
+    if (begun) begun = output_begun;
     // Some of its triggers may be on, and have brought something: drain ends it as it ends any guest that
     // goes.
     for (std::size_t i = 0; begun && i < guests.size(); ++i)
@@ -270,9 +264,27 @@ Result<void> Capture::Impl::begin() {
   }
   if (!begun) stop("it could not begin");
   for (const auto& control : controls) control->listen();
-  has_begun = begun.has_value();
-  begin_tried.release();
+  std::call_once(output_tried, [this] { begin_tried.release(); });
   return begun;
+}
+
+// Once one guest's triggers are on: what cannot be captured costs no older file, and nobody's records wait
+// for a guest that does not answer.
+void Capture::Impl::begin_output() {
+  std::call_once(output_tried, [this] {
+    try {
+      output_begun = introduce();
+    } catch (const std::bad_alloc&) {
+      output_begun = fail({.code = Errc::system, .operation = "allocate memory to begin", .sys = ENOMEM});
+    }
+    has_begun = output_begun.has_value();
+    {
+      const std::lock_guard lock(mutex);
+      started = std::chrono::steady_clock::now();
+      started_ns = now_ns();
+    }
+    begin_tried.release();
+  });
 }
 
 Result<void> Capture::Impl::introduce() {
@@ -511,9 +523,9 @@ Result<Summary> Capture::Impl::close() {
     return fail(
         {.code = Errc::unsupported, .operation = "wait", .subject = "a capture that was waited for already"});
   closed = true;
-  controls.clear();
   const Summary result = summary();
   auto written = has_begun ? sink->close(result) : Result<void>();
+  controls.clear();  // waits for who takes time over an answer
   counters.bytes_written.store(sink->bytes_written(), std::memory_order_relaxed);
   for (Watched& watched : guests) watched.guest.reset();  // detached: the guest goes on alone
   if (error) return fail(*error);
@@ -523,9 +535,11 @@ Result<Summary> Capture::Impl::close() {
 
 Capture::Capture(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
-Result<std::unique_ptr<Capture>> Capture::start(std::vector<std::unique_ptr<backend::Guest>> guests,
-                                                Options options, std::unique_ptr<Sink> sink) {
+Result<std::unique_ptr<Capture>> Capture::prepare(std::vector<std::unique_ptr<backend::Guest>> guests,
+                                                  Options options, std::unique_ptr<Sink> sink,
+                                                  std::map<std::string, Error> missing) {
   auto impl = std::make_unique<Impl>();
+  impl->left_out = std::move(missing);
   impl->options = std::move(options);
   impl->sink = std::move(sink);
   for (auto& guest : guests)
@@ -564,17 +578,20 @@ Result<std::unique_ptr<Capture>> Capture::start(std::vector<std::unique_ptr<back
   });
   impl->snapshotter = std::make_unique<Snapshotter>(std::move(snapshot), impl->counters);
   impl->encoder = std::make_unique<Encoder>(std::move(names));
-  impl->started = std::chrono::steady_clock::now();
+  impl->started = std::chrono::steady_clock::now();  // and anew when the output begins
   impl->started_ns = now_ns();
-  std::unique_ptr<Capture> capture(new Capture(std::move(impl)));
-  if (auto running = capture->impl_->run(); !running) return fail(std::move(running.error()));
-  if (auto begun = capture->impl_->begin(); !begun) return fail(std::move(begun.error()));
-  return capture;
+  return std::unique_ptr<Capture>(new Capture(std::move(impl)));
+}
+
+Result<void> Capture::begin() {
+  if (auto running = impl_->run(); !running) return running;
+  return impl_->begin();
 }
 
 Capture::~Capture() {
   if (!impl_) return;
   impl_->stop("interrupted");
+  std::call_once(impl_->output_tried, [this] { impl_->begin_tried.release(); });  // it never began
   impl_->threads.clear();
   try {
     if (!impl_->closed) (void)impl_->close();
@@ -598,11 +615,11 @@ Statistics Capture::statistics() const {
   result.lost = counters.lost.load(std::memory_order_relaxed);
   result.pauses = counters.pauses.load(std::memory_order_relaxed);
   result.paused = std::chrono::nanoseconds(counters.paused_ns.load(std::memory_order_relaxed));
-  result.elapsed = std::chrono::steady_clock::now() - impl_->started;
   result.over_budget = counters.over_budget.load(std::memory_order_relaxed);
   result.sync_timeouts = counters.sync_timeouts.load(std::memory_order_relaxed);
   result.bytes_written = counters.bytes_written.load(std::memory_order_relaxed);
   const std::lock_guard lock(impl_->mutex);
+  result.elapsed = std::chrono::steady_clock::now() - impl_->started;
   result.guests_ended = impl_->guests_ended;
   return result;
 }

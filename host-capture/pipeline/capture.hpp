@@ -55,20 +55,26 @@ struct Statistics {
   std::vector<GuestEnd> guests_ended = {};
 };
 
-// Thread rule: start(), wait(), and the destructor from one thread; the rest from any.
+// Thread rule: prepare(), begin(), wait(), and the destructor from one thread; the rest from any.
 class Capture {
  public:
-  // Attaches the guests, resolves the rules against their types, arms the triggers, starts the
-  // stages. Of several guests one that cannot be listed, attached or armed is left out; none of them at all,
-  // or a rule that a guest cannot take, is an error. On error nothing stays attached.
-  static Result<std::unique_ptr<Capture>> start(std::vector<std::unique_ptr<backend::Guest>> guests,
-                                                Options options, std::unique_ptr<Sink> sink);
+  // Attaches the guests, resolves the rules against their types. Of several guests one that cannot be listed
+  // or attached, or has not what the rules ask for, is left out; the error is the first one's, if none is
+  // left. On error nothing stays attached. `missing`: named by the user, too, and found not to be had
+  // already.
+  static Result<std::unique_ptr<Capture>> prepare(std::vector<std::unique_ptr<backend::Guest>> guests,
+                                                  Options options, std::unique_ptr<Sink> sink,
+                                                  std::map<std::string, Error> missing = {});
+  // Starts the stages and arms the triggers; the output begins as soon as those of one guest are. Who cannot
+  // be armed is left out. stop() and suspend() may come meanwhile. On error the capture is only to be
+  // destroyed.
+  Result<void> begin();
   ~Capture();  // stops if it still runs
 
   // The user's own trigger: every rule that needs no arguments. Returns how many rules fired.
   std::size_t fire_manual();
   [[nodiscard]] Statistics statistics() const;
-  // Guests that are left out, and why. They stand among those that ended, too.
+  // Guests that are left out, and why. They stand among those that ended, too. After begin().
   [[nodiscard]] const std::map<std::string, Error>& left_out() const;
   // Guests that broke the rings' rules, and how it began. After wait().
   [[nodiscard]] const std::map<std::string, std::string>& broke_rules() const;

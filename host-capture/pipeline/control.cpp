@@ -19,8 +19,9 @@ namespace {
 using namespace std::chrono_literals;
 
 // Between two lists: somebody who loads modules waits for less, and somebody who says so all the time costs
-// little.
+// little, a third of a processor at most, whatever a look takes.
 constexpr auto kPause = 200ms;
+constexpr int kRest = 2;
 // After a call that said nothing: a guest may ring as often as it likes.
 constexpr auto kQuiet = 10ms;
 
@@ -80,7 +81,7 @@ void Control::run(const std::stop_token& stopped) {
     wait(!ended_ && listening_.load(std::memory_order_relaxed));
     try {
       serve(stopped);
-      if (!ended_ && is_new_ && Clock::now() >= looked_ + kPause) look();
+      if (!ended_ && is_new_ && Clock::now() >= look_again_) look(stopped);
     } catch (const std::bad_alloc&) {
       tell(
           Error{.code = Errc::system, .operation = "allocate memory for what a guest offers", .sys = ENOMEM});
@@ -95,7 +96,7 @@ void Control::wait(bool listens) {
   int patience = -1;
   const bool looks = is_new_ && !ended_;  // what comes before that is the same news
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(
-      (looks ? looked_ + kPause : heard_nothing_ + kQuiet) - Clock::now());
+      (looks ? look_again_ : heard_nothing_ + kQuiet) - Clock::now());
   if (looks || (listens && left.count() > 0)) {
     ends[1].fd = -1;
     patience = static_cast<int>(std::max<std::int64_t>(left.count(), 0));
@@ -123,25 +124,37 @@ void Control::hear() {
   }
 }
 
-void Control::look() {
+void Control::look(const std::stop_token& stopped) {
   is_new_ = false;
-  auto listing = Listing::take(guest_, options_, known_modules_);
-  looked_ = Clock::now();
+  const auto begin = Clock::now();
+  auto listing = Listing::take(guest_, options_, known_modules_, stopped);
+  const auto end = Clock::now();
+  look_again_ = end + std::max<Clock::duration>(kPause, kRest * (end - begin));
   if (!listing) return tell(std::move(listing.error()));
   for (const auto& [module, catalog] : listing->loaded) known_modules_.insert(module);
   for (const auto& [module, why] : listing->untyped) known_modules_.insert(module);
   tell(*std::move(listing));
 }
 
+// Who did not answer once is not asked again, nor who answers just in time for each of thousands.
+Result<void> Control::arm_all(const std::vector<backend::ArmRequest>& requests,
+                              const std::stop_token& stopped) {
+  const auto until = Clock::now() + kArming;
+  for (const backend::ArmRequest& each : requests) {
+    if (stopped.stop_requested()) break;
+    if (Clock::now() > until)
+      return fail({.code = Errc::timeout,
+                   .subject = "the guest to switch its new triggers on",
+                   .guest = guest_.identity().address});
+    if (auto done = guest_.arm(each); !done && done.error().code != Errc::unknown_name) return done;
+  }  // of an unknown name: it has gone again
+  return {};
+}
+
 void Control::serve(const std::stop_token& stopped) {
   for (Request request; !stopped.stop_requested() && requests_.try_dequeue(request);) {
     if (const auto* armed = std::get_if<std::vector<backend::ArmRequest>>(&request)) {
-      for (const backend::ArmRequest& each : *armed)
-        if (auto done = guest_.arm(each); !done) {
-          if (done.error().code == Errc::unknown_name) continue;  // it has gone again
-          tell(std::move(done.error()));
-          break;  // who did not answer once need not be asked again
-        }
+      if (auto done = arm_all(*armed, stopped); !done) tell(std::move(done.error()));
       continue;
     }
     // One that takes its time over each is not waited for longer than for one answer.

@@ -24,6 +24,10 @@
 
 namespace vmitap::pipeline {
 
+// What all triggers of a guest may take to be switched on: it may offer thousands, and answer just in time
+// for each.
+inline constexpr std::chrono::seconds kArming{20};
+
 class Control {
  public:
   struct Gone {};
@@ -60,8 +64,9 @@ class Control {
   void run(const std::stop_token& stopped);
   void wait(bool listens);
   void serve(const std::stop_token& stopped);
+  Result<void> arm_all(const std::vector<backend::ArmRequest>& requests, const std::stop_token& stopped);
   void hear();
-  void look();
+  void look(const std::stop_token& stopped);
   void tell(News news);
   void wake() noexcept;
 
@@ -75,7 +80,7 @@ class Control {
   std::atomic<bool> listening_{false};
   bool ended_ = false;   // gone, or disarmed: nothing more is heard
   bool is_new_ = false;  // what the guest offers has changed
-  Clock::time_point looked_;
+  Clock::time_point look_again_;
   Clock::time_point heard_nothing_;
   std::jthread thread_;
 };

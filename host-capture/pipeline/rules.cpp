@@ -2,6 +2,7 @@
 #include "pipeline/rules.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <limits>
 #include <numeric>
 
@@ -14,6 +15,7 @@ namespace {
 
 // Far more than programs load, and few enough for a guest that makes them up to cost the host little.
 constexpr std::size_t kObjectsMax = 1024;
+constexpr std::chrono::seconds kLoading{20};  // of all that is new
 constexpr std::size_t kRecordMax = std::size_t{32} << 20;
 constexpr std::size_t kCopiesMax = 16;  // of one object, as dlmopen() makes them
 constexpr std::size_t kSitesMax = 16384;
@@ -146,7 +148,8 @@ Channel channel_of(const RulePlan& plan) {
 }
 
 Result<Listing> Listing::take(backend::Guest& guest, const Options& options,
-                              const std::unordered_set<std::uint32_t>& known_modules) {
+                              const std::unordered_set<std::uint32_t>& known_modules,
+                              const std::stop_token& stopped) {
   auto listed = guest.list();
   if (!listed) return fail(std::move(listed.error()));
   Listing listing{.catalog = *std::move(listed), .loaded = {}, .untyped = {}};
@@ -155,13 +158,23 @@ Result<Listing> Listing::take(backend::Guest& guest, const Options& options,
     std::size_t count = 0;
   };
   std::unordered_map<std::string, Known> read;  // by build id; of what has none by path
+  const auto is_new = [&](const backend::GuestModule& module) { return !known_modules.contains(module.id); };
+  const auto news = static_cast<std::size_t>(std::ranges::count_if(listing.catalog.modules, is_new));
+  if (known_modules.size() + news > kObjectsMax) {
+    return fail({.code = Errc::too_large,
+                 .operation = "load types",
+                 .subject = "the number of objects that the guest loaded since the capture began",
+                 .number = kObjectsMax});
+  }
+  const auto until = std::chrono::steady_clock::now() + kLoading;
   for (const backend::GuestModule& module : listing.catalog.modules) {
-    if (known_modules.contains(module.id)) continue;
-    if (known_modules.size() + listing.loaded.size() + listing.untyped.size() >= kObjectsMax) {
-      return fail({.code = Errc::too_large,
-                   .operation = "load types",
-                   .subject = "the number of objects that the guest loaded since the capture began",
-                   .number = kObjectsMax});
+    if (!is_new(module)) continue;
+    if (stopped.stop_requested() || std::chrono::steady_clock::now() > until) {
+      listing.untyped.emplace_back(
+          module.id, Error{.code = Errc::timeout,
+                           .operation = "load types",
+                           .subject = "the debug information of all that the guest has loaded"});
+      continue;
     }
     Known& known = read[module.build_id.empty() ? module.path : module.build_id];
     if (known.count++ == 0) known.object = types::load_module(module, {.debug_dirs = options.debug_dirs});

@@ -7,6 +7,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -77,9 +78,11 @@ struct SitePlan {
 // What a guest offers, with the types of its objects: what takes long.
 struct Listing {
   // Lists the guest and loads the types of the modules that are not known yet; a rule may do without those of
-  // some. Errc::too_large: those would be more than any honest guest loads.
+  // some. Errc::too_large: those would be more than any honest guest loads. What is not looked at in time, or
+  // when it is to stop, has no types.
   static Result<Listing> take(backend::Guest& guest, const Options& options,
-                              const std::unordered_set<std::uint32_t>& known_modules);
+                              const std::unordered_set<std::uint32_t>& known_modules,
+                              const std::stop_token& stopped = {});
 
   backend::GuestCatalog catalog;
   std::vector<std::pair<std::uint32_t, std::shared_ptr<const types::Catalog>>> loaded;  // by module

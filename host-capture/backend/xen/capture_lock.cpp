@@ -10,9 +10,11 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <memory>
 #include <string_view>
+#include <thread>
 
 #include "backend/xen/file_lock.hpp"
 #include "backend/xen/library_handle.hpp"
@@ -27,6 +29,15 @@ std::string path_of(DomId domain, const std::string& channel) {
   return fmt::format("{}/{}{}-{}", kLedgerDirectory, kPrefix, domain.value, channel);
 }
 
+// Others hold it for a moment; one that was stopped meanwhile is not waited for.
+bool lock_directory(int fd) {
+  for (int tries = 500; ::flock(fd, LOCK_EX | LOCK_NB) != 0; --tries) {
+    if (errno != EWOULDBLOCK || tries == 0) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return true;
+}
+
 }  // namespace
 
 Result<CaptureLock> CaptureLock::take(DomId domain, const std::string& channel) {
@@ -34,7 +45,7 @@ Result<CaptureLock> CaptureLock::take(DomId domain, const std::string& channel) 
   ::mkdir(kLedgerDirectory, 0700);
   // Until the file is locked, so that nobody takes it for stale.
   const Fd directory(::open(kLedgerDirectory, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!directory || ::flock(directory.get(), LOCK_EX) != 0)
+  if (!directory || !lock_directory(directory.get()))
     return fail({.code = Errc::io, .operation = "lock", .subject = kLedgerDirectory, .sys = errno});
   remove_stale_captures(kLedgerDirectory);
   Fd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));

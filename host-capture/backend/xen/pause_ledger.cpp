@@ -220,6 +220,12 @@ Result<void> PauseLedger::create() {
   path_ = fmt::format("{}/pauses-{}", kLedgerDirectory, ::getpid());
   // Complete and locked before it has the name by which others look for it.
   const std::string fresh = fmt::format("{}/new-{}", kLedgerDirectory, ::getpid());
+  auto completed = complete(fresh);
+  if (!completed) ::unlink(fresh.c_str());
+  return completed;
+}
+
+Result<void> PauseLedger::complete(const std::string& fresh) {
   file_.reset(::open(fresh.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!file_) return fail(system_error("open", fresh));
   if (::ftruncate(file_.get(), sizeof(LedgerFile)) != 0) return fail(system_error("ftruncate", fresh));

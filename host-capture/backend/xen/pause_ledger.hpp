@@ -66,6 +66,7 @@ class PauseLedger {
  private:
   PauseLedger() = default;
   Result<void> create();
+  Result<void> complete(const std::string& fresh);
   Result<void> start_guardian();
 
   Fd privcmd_;

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # A marked struct of a kernel module, with bit-fields, a nested union, an enum, an array and a pointer, captured on
 # its own trigger in all four modes. Each record that says that its values are the trigger's own equals the line that the
-# module itself logged. With two vCPUs that are 20,000 triggers. What says LIVE instead,
+# module itself logged; those of PAUSED are a later line. With two vCPUs that are 20,000 triggers. What says LIVE instead,
 # as nobody waited for it, is missing there.
 # timeout: 600
 
@@ -36,13 +36,17 @@ for name in $EACH_KIND; do
 		expect "nothing is lost" 'lost +nothing' vmitap info "$file"
 		guest "$name" 'cat /dev/vmitap_example' | sort -n -k 1 -k 2 >$scratch/logged
 		equal "the module's log" $count "$(wc -l <$scratch/logged)"
-		case $mode in sync | inline) ;; *) continue ;; esac
+		[ $mode != live ] || continue
 		as_logged "$file" "$(echo $mode | tr a-z A-Z)" >$scratch/captured
+		# PAUSED is later than the trigger, but of one moment: a step that was logged, or, if the pause came upon it, one half made.
 		awk -v mode=$mode -v count=$count '
 			NR == FNR { logged[$0]++; next }
-			logged[$0]-- > 0 { same++; next }
-			{ print "not logged: " $0; wrong++ }
-			END { printf "%s: %d of %d records are what was logged\n", mode, same, FNR; exit !(!wrong && same == count) }
-			' $scratch/logged $scratch/captured || fail "what was captured is not what was logged"
+			mode == "paused" ? $0 in logged : logged[$0]-- > 0 { same++; next }
+			{ if (wrong++ < 10) print "not logged: " $0 }
+			END {
+				printf "%s: %d of %d records are what was logged\n", mode, same, FNR
+				if (mode == "paused") exit !(FNR > 0 && same >= 0.9 * FNR)
+				exit !(!wrong && same == count)
+			}' $scratch/logged $scratch/captured || fail "what was captured is not what was logged"
 	done
 done

@@ -80,7 +80,7 @@ ends "saved" 'suspended|was destroyed|shut down|saved'
 check "restored" xl restore /tmp/saved
 rm -f /tmp/saved
 eventually "$name is up" 90 guest "$name" true
-eventually "its channel is back" 20 sh -c "vmitap list | grep -q 'xen:$name .*kernel\|xen:$name'"
+eventually "its channel is back" 20 vmitap types "xen:$name" --debug-dir /root/debug
 check "the restored domain is captured" timeout 20 vmitap capture "xen:$name" --debug-dir /root/debug --on example_tick \
 	--mode live --read example_ticks --count 5 -o $file
 check "its modules go" guest "$name" "rmmod vmitap_example && rmmod vmitap"

@@ -25,6 +25,26 @@ memory_lies() {
 	for each in mark-not-canonical mark-outside mark-mmio mark-ballooned no-page-table; do unreadable $each; done
 }
 
+# Of two guests the liar is left out; the other one loses nothing, and the liar's triggers are off.
+left_out() { # LIE PATTERN
+	lie "$1"
+	rm -f $scratch/both.mcap
+	vmitap capture "xen:$name" "xen:$other" --debug-dir /root/debug --on station_step --mode sync --sync-timeout 20s \
+		--count 200 -o $scratch/both.mcap >$scratch/both 2>&1 &
+	both=$!
+	eventually "$other is captured beside $1" 30 test -s $scratch/both.mcap
+	check "steps in $other" guest "$other" 'echo 200 >/dev/vmitap_example'
+	status=0
+	wait $both || status=$?
+	cat $scratch/both
+	equal "$1: the status of a capture that left one out" 3 $status
+	grep -qE "$name: .*$2" $scratch/both || fail "$1: nothing says why it was left out"
+	grep -q 'begins with 1 of 2 guests' $scratch/both || fail "$1: nothing says that it was left out"
+	equal "$1: records of $other" 200 "$(vmitap decode $scratch/both.mcap | grep -c "\"guest\":\"xen:$other\"")"
+	vmitap info --json $scratch/both.mcap | tr -d ' \n' | grep -q '"left_out":true' || fail "$1: the file does not say it"
+}
+other=$(echo "$PVH_GUESTS" | head -n 1)
+
 load "$name" vmitap_hostile
 load "$name" vmitap_example
 check "the truth can be told" capture 'stations[0].number'
@@ -84,6 +104,12 @@ check "and its domain" capture 'stations[0].number'
 lie none
 check "the truth again" capture 'stations[0].number'
 equal "the guest's kernel complains" "" "$(guest "$name" dmesg | grep -E 'BUG|WARNING|Oops|Call Trace')"
+
+for each in vmitap vmitap_example; do check "$each" guest "$other" "insmod /root/modules/$each.ko"; done
+left_out no-magic 'begins with no directory'
+left_out store-garbage 'xenstore .data/vmitap/kernel'
+left_out mailbox-silent 'module to answer'
+check "the modules go" guest "$other" 'rmmod vmitap_example && rmmod vmitap'
 
 for name in $(echo "$PVH_GUESTS" | head -n 1); do
 	load "$name" vmitap_hostile
