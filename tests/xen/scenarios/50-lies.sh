@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # A guest that lies about its channel: each lie gets an error that says what, of whom, and what to do, in bounded
 # time; a lie about one mark costs that value alone.
-# timeout: 240
+# timeout: 300
 name=$(echo "$PV_GUESTS" | head -n 1)
 capture() { # EXPRESSION: at most 2 records
 	rm -f $scratch/lie.jsonl
