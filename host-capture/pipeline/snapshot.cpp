@@ -327,12 +327,27 @@ void Snapshotter::rehearse(Batch& batch, backend::Guest& guest) {
   ask(batch);
 }
 
+// A guard that this host had no room to read tells nothing of its values, which stand before it: they are
+// unread for its reason.
+void Snapshotter::hand_down(const Batch& batch, std::size_t guard) {
+  const Reading& from = readings_[guard];
+  const std::uint64_t guarded = batch.shots[from.shot].rule->guards[from.value].guarded;
+  for (std::size_t i = guard; i-- > 0 && readings_[i].shot == from.shot;)
+    if (!readings_[i].is_guard && (guarded >> readings_[i].value & 1) != 0)
+      readings_[i].failure = from.failure;
+}
+
 // After the window: failures are noted, shared values handed out.
 void Snapshotter::finish(Batch& batch, const backend::Guest& guest) {
   // What was read from a process that had exec'd meanwhile are another program's bytes.
   const bool gone = !guest.alive();
-  for (const Reading& reading : readings_) {
+  for (std::size_t i = 0; i < readings_.size(); ++i) {
+    const Reading& reading = readings_[i];
     if (!reading.is_guard || holds(batch, reading)) continue;
+    if (reading.failure && reading.failure->reason == Unread::NO_ROOM) {
+      hand_down(batch, i);
+      continue;
+    }
     Shot& shot = batch.shots[reading.shot];
     shot.stale |= shot.rule->guards[reading.value].guarded;
   }

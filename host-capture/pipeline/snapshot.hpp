@@ -69,6 +69,7 @@ class Snapshotter {
   void read_all(Batch& batch, backend::Guest& guest);
   void rehearse(Batch& batch, backend::Guest& guest);
   static bool holds(const Batch& batch, const Reading& reading);
+  void hand_down(const Batch& batch, std::size_t guard);
   void finish(Batch& batch, const backend::Guest& guest);
   void forget();
 
