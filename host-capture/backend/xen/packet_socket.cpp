@@ -17,8 +17,6 @@ namespace vmitap::backend::xen {
 namespace {
 
 constexpr std::size_t kAtOnce = 64;
-constexpr int kBuffer =
-    32 << 20;  // bytes that dom0's kernel may keep for us; it allows twice that, as it counts
 constexpr std::size_t kTag = 4;
 constexpr std::size_t kAddresses = std::size_t{2} * ETH_ALEN;
 
@@ -84,7 +82,8 @@ Result<PacketSocket> PacketSocket::open(const std::string& device) {
   if (!set(socket, SOL_PACKET, PACKET_AUXDATA, on)) return failed("PACKET_AUXDATA", device);
   if (!set(socket, SOL_PACKET, PACKET_VNET_HDR, on)) return failed("PACKET_VNET_HDR", device);
   if (!set(socket, SOL_SOCKET, SO_TIMESTAMPNS, on)) return failed("SO_TIMESTAMPNS", device);
-  if (!set(socket, SOL_SOCKET, SO_RCVBUFFORCE, kBuffer) && !set(socket, SOL_SOCKET, SO_RCVBUF, kBuffer))
+  if (!set(socket, SOL_SOCKET, SO_RCVBUFFORCE, kSocketBuffer) &&
+      !set(socket, SOL_SOCKET, SO_RCVBUF, kSocketBuffer))
     return failed("SO_RCVBUF", device);
   sockaddr_ll address{};
   address.sll_family = AF_PACKET;
@@ -97,10 +96,13 @@ Result<PacketSocket> PacketSocket::open(const std::string& device) {
 
 Result<void> PacketSocket::filter(std::span<const sock_filter> program) {
   if (attach(socket_, program)) return {};
-  return fail({.code = Errc::unsupported,
-               .operation = "SO_ATTACH_FILTER",
-               .subject = "this filter of packets",
-               .sys = errno});
+  const int error = errno;
+  return fail(
+      {.code = Errc::unsupported,
+       .operation = "SO_ATTACH_FILTER",
+       .subject = "this filter of packets",
+       .sys = error,
+       .hint = error == ENOMEM ? "sysctl net.core.optmem_max=262144 in dom0, or a shorter filter" : ""});
 }
 
 std::span<const PassedFrame> PacketSocket::receive() {
@@ -117,7 +119,8 @@ std::span<const PassedFrame> PacketSocket::receive() {
   frames_.clear();
   for (;;) {
     const int count = ::recvmmsg(socket_.get(), messages_.data(), kAtOnce, 0, nullptr);
-    if (count < 0 && errno == EINTR) continue;
+    // The interface went down, which is said once, before what had come until then.
+    if (count < 0 && (errno == EINTR || errno == ENETDOWN)) continue;
     // Offloads that a virtio header has no words for: the kernel has thrown the frame away.
     if (count < 0 && errno == EINVAL) {
       ++untold_;

@@ -21,6 +21,9 @@ namespace vmitap::backend::xen {
 
 // More of a frame never comes. A record takes less.
 inline constexpr std::size_t kFrameMax = 16384;
+// Bytes that dom0's kernel may keep for us; it allows twice that, as it counts, at least 512 for a frame.
+inline constexpr int kSocketBuffer = 32 << 20;
+inline constexpr std::size_t kFramesHeld = std::size_t{2} * kSocketBuffer / 512;
 
 // struct virtio_net_hdr of linux/virtio_net.h, which is no C++.
 struct Offload {
@@ -53,9 +56,11 @@ class PacketSocket {
   PacketSocket& operator=(PacketSocket&&) = delete;
   ~PacketSocket();
 
-  // Of what it returns for a frame so many bytes come. Async to receive().
+  // Of what it returns for a frame so many bytes come. Async to receive(). After an error the one before it
+  // stays. Errc::unsupported: the kernel has no room for both of them, or takes no such program.
   Result<void> filter(std::span<const sock_filter> program);
-  // What has come, some of it: valid until the next call. Empty: nothing more now.
+  // What has come, some of it: valid until the next call. Empty: nothing more now, whatever became of the
+  // interface.
   std::span<const PassedFrame> receive();
   // Frames that passed the filter and found no room, or could not be told, since the last call.
   std::uint64_t take_drops();

@@ -24,7 +24,6 @@ using namespace std::chrono_literals;
 constexpr std::uint32_t kSlots = VMITAP_SLOTS_PER_RING_MAX;  // 4 MiB, taken as it is used: 16,000 packets
 constexpr std::uint32_t kHeaders = 512;  // bytes of each frame: what is behind them is no header that is told
 constexpr int kLookMs = 250;             // between looks at what was dropped
-constexpr auto kLastPackets = 1s;        // how long to work on what passed before the filter was shut
 
 std::int64_t now_ns(clockid_t clock) {
   timespec now{};
@@ -114,22 +113,31 @@ Result<void> VifTap::arm(const ArmRequest& request) {
                  .number = vmitap_payload_max(kSlots),
                  .hint = "take fewer bytes of it (--snap)"});
   const std::lock_guard lock(mutex_);
-  plan_of(static_cast<packet_direction>(request.trigger.value)) = {
-      .is_armed = true, .request = request, .payload_size = size};
-  return filter();
+  Plan& plan = plan_of(static_cast<packet_direction>(request.trigger.value));
+  Plan before =
+      std::exchange(plan, {.takes = Plan::Takes::records, .request = request, .payload_size = size});
+  auto attached = filter();
+  if (!attached) plan = std::move(before);
+  return attached;
 }
 
-Result<void> VifTap::disarm(TriggerId trigger) {
+Result<void> VifTap::disarm(TriggerId trigger, std::chrono::milliseconds patience) {
   if (trigger.value != PACKET_RECEIVED && trigger.value != PACKET_SENT) return {};
   const std::lock_guard lock(mutex_);
   Plan& plan = plan_of(static_cast<packet_direction>(trigger.value));
-  plan.is_armed = false;
-  if (auto shut = filter(); !shut) return shut;
-  plan.is_armed = true;  // of what had passed
-  const auto until = std::chrono::steady_clock::now() + kLastPackets;
-  while (drain() && std::chrono::steady_clock::now() < until) {
+  if (plan.takes == Plan::Takes::nothing) return {};
+  plan.takes = Plan::Takes::nothing;
+  // If there is no room for a shut filter beside the open one, all comes on until take() drops it.
+  (void)filter();
+  plan.takes = Plan::Takes::records;  // of what had passed
+  const auto until = std::chrono::steady_clock::now() + patience;
+  for (std::size_t frames = 0; frames < kFramesHeld;) {
+    if (std::chrono::steady_clock::now() >= until) plan.takes = Plan::Takes::count;
+    const std::size_t more = drain();
+    if (more == 0) break;
+    frames += more;
   }
-  plan.is_armed = false;
+  plan.takes = Plan::Takes::nothing;
   count_drops();
   announce();
   return {};
@@ -142,7 +150,7 @@ Result<void> VifTap::filter() {
     std::uint32_t take = kHeaders;
     for (const vmitap_fetch& fetch : plan.request.inline_fetches)
       if (fetch.base == VMITAP_FETCH_PACKET) take = std::max(take, fetch.size);
-    return {.wanted = plan.is_armed, .take = take, .steps = plan.request.filter};
+    return {.wanted = plan.takes == Plan::Takes::records, .take = take, .steps = plan.request.filter};
   };
   return socket_.filter(make_program(wants(PACKET_RECEIVED), wants(PACKET_SENT)));
 }
@@ -158,14 +166,14 @@ void VifTap::run(const std::stop_token& stopped) {
   }
 }
 
-// False if nothing has come.
-bool VifTap::drain() {
+// How many frames have come.
+std::size_t VifTap::drain() {
   const auto frames = socket_.receive();
-  if (frames.empty()) return false;
+  if (frames.empty()) return 0;
   const std::int64_t ahead = now_ns(CLOCK_REALTIME) - now_ns(CLOCK_MONOTONIC);
   for (const PassedFrame& frame : frames) take(frame, ahead);
   announce();
-  return true;
+  return frames.size();
 }
 
 // A full fence beside the host's own: neither misses the other.
@@ -175,8 +183,9 @@ void VifTap::announce() {
 
 void VifTap::take(const PassedFrame& frame, std::int64_t ahead) {
   Plan& plan = plan_of(frame.is_outgoing ? PACKET_RECEIVED : PACKET_SENT);
-  if (!plan.is_armed) return;
+  if (plan.takes == Plan::Takes::nothing) return;
   if (frame.had_tag_aside && !passes_with_tag(plan.request.filter, frame.bytes, frame.length)) return;
+  if (plan.takes == Plan::Takes::count) return lose(1);
   if (plan.request.sample > 1 && plan.passed++ % plan.request.sample != 0) return;
   write(plan, frame, describe(frame), static_cast<std::uint64_t>(frame.realtime_ns - ahead));
 }
@@ -201,10 +210,12 @@ void VifTap::write(Plan& plan, const PassedFrame& frame, const struct packet& pa
 
 // What the kernel had no room for is lost in the ring, too.
 void VifTap::count_drops() {
-  const std::uint64_t drops = socket_.take_drops();
-  if (drops == 0) return;
-  vmitap_local_add(&producer_.lost, drops);
-  vmitap_local_add(&producer_.state->drops, drops);
+  if (const std::uint64_t drops = socket_.take_drops(); drops != 0) lose(drops);
+}
+
+void VifTap::lose(std::uint64_t packets) {
+  vmitap_local_add(&producer_.lost, packets);
+  vmitap_local_add(&producer_.state->drops, packets);
 }
 
 struct packet VifTap::describe(const PassedFrame& frame) const {

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -31,10 +32,11 @@ class VifTap {
   [[nodiscard]] Channel channel() const noexcept { return {guest_region_.bytes(), host_region_.bytes()}; }
   [[nodiscard]] int doorbell() const noexcept { return doorbell_.get(); }
   void clear_doorbell() noexcept;
-  // Of the triggers whose id is a packet_direction. Control thread.
+  // Of the triggers whose id is a packet_direction. Control thread. After an error all is as before.
   Result<void> arm(const ArmRequest& request);
-  // What had passed until then is in the ring afterwards, or counted as lost.
-  Result<void> disarm(TriggerId trigger);
+  // What had passed until then is in the ring afterwards, or counted as lost: what that much time is not
+  // enough for is counted.
+  Result<void> disarm(TriggerId trigger, std::chrono::milliseconds patience = std::chrono::seconds(1));
   [[nodiscard]] bool has_interface() const { return socket_.has_interface(); }
 
   // What record of the ring has for ticks: CLOCK_MONOTONIC, ns. The kernel stamps packets with
@@ -44,7 +46,8 @@ class VifTap {
 
  private:
   struct Plan {  // of a direction
-    bool is_armed = false;
+    enum class Takes : unsigned char { nothing, records, count };
+    Takes takes = Takes::nothing;
     ArmRequest request;
     std::uint32_t payload_size = 0;
     std::uint64_t passed = 0;
@@ -53,10 +56,11 @@ class VifTap {
   VifTap(PacketSocket socket, const std::string& device);
   Result<void> make_ring();
   void run(const std::stop_token& stopped);
-  bool drain();
+  std::size_t drain();
   void take(const PassedFrame& frame, std::int64_t ahead);
   void write(Plan& plan, const PassedFrame& frame, const struct packet& packet, std::uint64_t ticks);
   void count_drops();
+  void lose(std::uint64_t packets);
   void announce();
   Plan& plan_of(packet_direction direction) { return plans_[direction == PACKET_RECEIVED ? 0 : 1]; }
   Result<void> filter();
