@@ -29,7 +29,7 @@ struct Rule {
   std::optional<Mode> mode;           // default: SYNC for triggers, PAUSED for timer and manual
   std::uint32_t sample = 1;           // one in so many fires of the trigger
   PacketFilter filter = {};           // of triggers that fire for packets; sample counts what passes
-  std::uint32_t snap = 0;             // of such triggers: so many bytes of the packet, as value "bytes"
+  std::uint32_t snap = 0;             // of such triggers: so many bytes of the packet (kPacketBytes)
 };
 
 struct Options {

@@ -82,7 +82,7 @@ types::Value packet_bytes(std::uint32_t size) {
   array.size = array.count = size;
   array.target = 1;
   types::Value value;
-  value.expression = "bytes";
+  value.expression = kPacketBytes;
   value.catalog = std::move(catalog);
   value.type = 2;
   value.fetch.base = VMITAP_FETCH_PACKET;

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string_view>
 
 #include "base/result.hpp"
 #include "vmitap/vmitap.pb.h"
@@ -13,6 +14,9 @@
 namespace vmitap::pipeline {
 
 using ChannelId = std::uint16_t;
+
+// What a record calls the value of its packet's first bytes.
+inline constexpr std::string_view kPacketBytes = "bytes";
 
 class Sink {
  public:

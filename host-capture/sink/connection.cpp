@@ -8,24 +8,14 @@
 #include <array>
 #include <cstdint>
 #include <nlohmann/json.hpp>
-#include <string_view>
 
 #include "sink/hex.hpp"
+#include "sink/packet_json.hpp"
 
 namespace vmitap::sink {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-std::uint64_t number(const Json& packet, const char* name) {
-  const auto found = packet.find(name);
-  return found != packet.end() && found->is_number_unsigned() ? found->get<std::uint64_t>() : 0;
-}
-
-std::string text(const Json& packet, const char* name) {
-  const auto found = packet.find(name);
-  return found != packet.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
 
 const char* protocol_name(std::uint64_t protocol) {
   switch (protocol) {
@@ -56,17 +46,16 @@ std::string end(const std::string& address, std::uint64_t version, std::uint64_t
 }  // namespace
 
 std::string connection_text(const Json& packet) {
-  if (!packet.is_object()) return {};
-  const char* const protocol = protocol_name(number(packet, "ip_protocol"));
-  const std::uint64_t version = number(packet, "ip_version");
-  const std::uint64_t source_port = number(packet, "source_port");
-  const std::uint64_t destination_port = number(packet, "destination_port");
+  const char* const protocol = protocol_name(number_of(member(packet, "ip_protocol")));
+  const std::uint64_t version = number_of(member(packet, "ip_version"));
+  const std::uint64_t source_port = number_of(member(packet, "source_port"));
+  const std::uint64_t destination_port = number_of(member(packet, "destination_port"));
   if (protocol == nullptr || (version != 4 && version != 6) || (source_port == 0 && destination_port == 0))
     return {};
-  const std::string source = end(text(packet, "source"), version, source_port);
-  const std::string destination = end(text(packet, "destination"), version, destination_port);
+  const std::string source = end(text_of(member(packet, "source")), version, source_port);
+  const std::string destination = end(text_of(member(packet, "destination")), version, destination_port);
   if (source.empty() || destination.empty()) return {};
-  const bool is_sent = text(packet, "direction") == "PACKET_SENT";
+  const bool is_sent = text_of(member(packet, "direction")) == "PACKET_SENT";
   return fmt::format("{} {} <-> {}", protocol, is_sent ? source : destination,
                      is_sent ? destination : source);
 }

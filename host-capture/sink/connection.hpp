@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Which connection a record is of, as its argument "packet" tells (netfront-hook/packet.h).
+// Which connection a record is of, as its argument "packet" tells (packet_json.hpp).
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>

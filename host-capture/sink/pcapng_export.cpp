@@ -16,8 +16,10 @@
 #include "base/nearest.hpp"
 #include "base/printable.hpp"
 #include "base/quantity_text.hpp"
+#include "pipeline/sink.hpp"
 #include "sink/guest_addresses.hpp"
 #include "sink/hex.hpp"
+#include "sink/packet_json.hpp"
 #include "sink/pcapng_writer.hpp"
 #include "sink/record_decoder.hpp"
 #include "sink/render.hpp"
@@ -26,22 +28,6 @@ namespace vmitap::sink {
 namespace {
 
 using pcapng::Direction;
-
-constexpr std::string_view kBytes = "bytes";
-
-const Json* member(const Json& object, std::string_view name) {
-  if (!object.is_object()) return nullptr;
-  const auto found = object.find(name);
-  return found == object.end() ? nullptr : &*found;
-}
-
-std::string text_of(const Json* value) {
-  return value != nullptr && value->is_string() ? value->get<std::string>() : std::string();
-}
-
-std::uint64_t number_of(const Json* value) {
-  return value != nullptr && value->is_number_unsigned() ? value->get<std::uint64_t>() : 0;
-}
 
 // "web" of "xen:web" and of "xen:web/vif0", which is the same guest.
 std::string domain_of(const std::string& guest) {
@@ -57,7 +43,7 @@ std::string comment_of(const Json& record, bool with_losses) {
     read += fmt::format("\nnot read: {}", one_line(*unread));
   if (const Json* values = member(record, "values"); values != nullptr && values->is_object()) {
     for (const auto& [name, value] : values->items()) {
-      if (name == kBytes) continue;
+      if (name == pipeline::kPacketBytes) continue;
       read += fmt::format("\n{}: {}", printable(name),
                           value.is_string() ? printable(value.get<std::string>()) : one_line(value));
     }
@@ -104,7 +90,8 @@ class Exporter {
     const Json* args = member(json, "args");
     const Json* packet = args != nullptr ? member(*args, "packet") : nullptr;
     const Json* values = member(json, "values");
-    const auto bytes = bytes_in(text_of(values != nullptr ? member(*values, kBytes) : nullptr));
+    const auto bytes =
+        bytes_in(text_of(values != nullptr ? member(*values, pipeline::kPacketBytes) : nullptr));
     if (packet == nullptr || bytes.empty()) {
       ++others_;
       return true;

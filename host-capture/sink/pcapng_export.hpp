@@ -23,10 +23,9 @@ struct PcapngOutcome {
   std::vector<std::string> overlapping;
 };
 
-// No file is made if there are no packets. They are those of records with an argument "packet", as
-// netfront_hook gives it, and a value "bytes", which
-// `--snap` adds; of this rule only if it is not empty. Errc::unknown_name for a rule that the capture does
-// not have; Errc::bad_file; what OutputStream says.
+// No file is made if there are no packets. They are those of records with an argument "packet"
+// (vmitap/packet_abi.h) and its first bytes, which `--snap` adds; of this rule only if it is not empty.
+// Errc::unknown_name for a rule that the capture does not have; Errc::bad_file; what OutputStream says.
 Result<PcapngOutcome> write_pcapng(const std::string& path, const std::string& rule,
                                    const std::string& output);
 
