@@ -107,6 +107,11 @@ Exit export_packets(const ExportOptions& options, const std::string& output) {
                      printable(fmt::format("{}", fmt::join(outcome->overlapping, ", ")))),
          "--rule NAME picks one; each has an interface of its own");
   }
+  if (outcome->of_others != 0) {
+    warn(fmt::format("{} stand at interfaces \"others\": the first {} have their own",
+                     plural(outcome->of_others, "packet"), sink::kInterfacesMax),
+         "a guest that tells so many devices lies; --rule NAME picks one rule's packets");
+  }
   fmt::print(stderr, "vmitap: {} to {}{}\n", plural(outcome->packets, "packet"), printable(output),
              outcome->others == 0
                  ? std::string()
@@ -142,6 +147,7 @@ Exit export_charts(const ExportOptions& options, const std::string& output) {
   if (!read) return report_of_file(read.error());
   warn_of(read->read, read->lost, options.file);
   warn_of_outside(read->outside);
+  warn_of_others(read->of_others);
   if (read->series.empty()) {
     return report("there are no numbers to show",
                   "name numbers, members of structs among them: --fields FIELD[,FIELD...]; vmitap info FILE "

@@ -68,6 +68,7 @@ Exit plot(const PlotOptions& options) {
   }
   if (!read) return report_of_file(read.error());
   warn_of_outside(read->outside);
+  warn_of_others(read->of_others);
   for (const std::string& field : *fields) {
     if (std::ranges::find(read->series, field, &sink::Series::field) == read->series.end()) {
       return report(

@@ -21,6 +21,13 @@ void warn_of_outside(std::uint64_t values) {
        "their guest's clock is wrong, or it lies; vmitap decode shows them");
 }
 
+void warn_of_others(std::uint64_t values) {
+  if (values == 0) return;
+  warn(fmt::format("{} left out, of other connections than the first {}", plural(values, "value"),
+                   sink::SeriesOptions().connections_max),
+       "name the ones that you mean by --connection TEXT");
+}
+
 void show_busiest(std::vector<sink::Series>& series) {
   const std::size_t all = sink::keep_busiest(series, kConnectionsMax);
   if (all <= kConnectionsMax) return;

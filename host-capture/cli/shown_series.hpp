@@ -11,6 +11,8 @@ namespace vmitap::cli {
 
 // Of values whose time cannot be: SeriesOutcome::outside.
 void warn_of_outside(std::uint64_t values);
+// Of those of more connections than are counted one by one: SeriesOutcome::of_others.
+void warn_of_others(std::uint64_t values);
 // Of too many connections the busiest stay.
 void show_busiest(std::vector<sink::Series>& series);
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A record's packet as record_json() (render.hpp) shows it: the argument "packet", vmitap/packet_abi.h, and
-// the value of its first bytes. What is missing or of another kind is empty or 0: captures come from
-// anywhere.
+// A record's packet as record_json() (render.hpp) shows it: the argument "packet", vmitap/packet_abi.h. What
+// is missing or of another kind is empty or 0: captures come from anywhere.
 #pragma once
 
 #include <cstdint>

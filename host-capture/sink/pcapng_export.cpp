@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <compare>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -119,6 +120,7 @@ class Exporter {
 
   [[nodiscard]] std::uint64_t packets() const { return packets_; }
   [[nodiscard]] std::uint64_t others() const { return others_; }
+  [[nodiscard]] std::uint64_t of_others() const { return of_others_; }
   [[nodiscard]] std::vector<std::string> overlapping() const {
     std::set<std::string> names;
     for (const auto& [place, rules] : interfaces_)
@@ -174,13 +176,27 @@ class Exporter {
 
   // Each rule has its own: what several of them take at a place are the same packets.
   Result<std::uint32_t> interface_of(const Place& place, const std::string& rule) {
-    const auto [at, is_new] = interfaces_[place].try_emplace(rule, 0);
-    if (!is_new) return at->second;
+    const auto known = interfaces_.find(place);
+    if (known != interfaces_.end())
+      if (const auto of_rule = known->second.find(rule); of_rule != known->second.end())
+        return of_rule->second;
+    if (interfaces_count_ >= kInterfacesMax) return others_of(place.sent);
     std::string description =
         fmt::format("{} by {}", place.sent ? "sent" : "received", printable(place.guest));
     if (has_several_rules_) description += fmt::format(", rule {}", printable(rule));
     auto number = writer_->add_interface(place.device, description, 0);
-    if (number) at->second = *number;
+    if (!number) return number;
+    interfaces_[place][rule] = *number;
+    ++interfaces_count_;
+    return number;
+  }
+
+  Result<std::uint32_t> others_of(bool sent) {
+    ++of_others_;
+    auto& others = other_interfaces_[sent ? 1 : 0];
+    if (others) return *others;
+    auto number = writer_->add_interface("others", sent ? "sent by others" : "received by others", 0);
+    if (number) others = *number;
     return number;
   }
 
@@ -191,7 +207,7 @@ class Exporter {
       for (const auto& [place, rules] : interfaces_)
         if (place.guest == guest)
           for (const auto& [rule, number] : rules) numbers.push_back(number);
-      const bool is_alone = numbers.size() == 1 && !has_several_rules_;
+      const bool is_alone = numbers.size() == 1 && !has_several_rules_ && of_others_ == 0;
       const std::string comment = is_alone ? std::string()
                                            : fmt::format("{} of {} lost, of any of its interfaces and rules",
                                                          plural(lost, "record"), printable(guest));
@@ -225,7 +241,10 @@ class Exporter {
   std::set<std::uint32_t> wanted_;  // channels
   bool has_several_rules_ = false;
   std::map<Place, std::map<std::string, std::uint32_t>> interfaces_;  // their numbers, by rule
-  std::map<std::string, std::uint64_t> lost_;                         // by guest
+  std::size_t interfaces_count_ = 0;
+  std::array<std::optional<std::uint32_t>, 2> other_interfaces_;  // received, sent
+  std::uint64_t of_others_ = 0;
+  std::map<std::string, std::uint64_t> lost_;  // by guest
   std::uint64_t last_ns_ = 0;
   GuestAddresses addresses_;
   std::optional<Error> problem_;
@@ -261,6 +280,7 @@ Result<PcapngOutcome> write_pcapng(const std::string& path, const std::string& r
   outcome.packets = exporter.packets();
   outcome.others = exporter.others();
   outcome.overlapping = exporter.overlapping();
+  outcome.of_others = exporter.of_others();
   return outcome;
 }
 

@@ -5,6 +5,7 @@
 // have a say in whose they are.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -21,7 +22,12 @@ struct PcapngOutcome {
   std::uint64_t lost = 0;    // by the capture, as its losses say
   // Rules whose packets passed the same device of the same guest: one may stand in the file once for each.
   std::vector<std::string> overlapping;
+  std::uint64_t of_others = 0;  // packets that are of the interfaces "others", as there were kInterfacesMax
 };
+
+// By guest, device, direction and rule. A guest that tells another device of each packet gets no more; one of
+// others is added for each direction.
+inline constexpr std::size_t kInterfacesMax = 4096;
 
 // No file is made if there are no packets. They are those of records with an argument "packet"
 // (vmitap/packet_abi.h) and its first bytes, which `--snap` adds; of this rule only if it is not empty.

@@ -13,6 +13,7 @@
 #include <set>
 #include <string_view>
 #include <tuple>
+#include <unordered_set>
 #include <utility>
 
 #include "base/nearest.hpp"
@@ -51,6 +52,9 @@ void cut(Series& series, std::uint64_t begin_ns, std::uint64_t end_ns) {
 // How far a guest's clock, as mapped to the host's, may be from it.
 constexpr std::uint64_t kClockSlack = 1'000'000'000;
 
+// To find a name in that is near to one that there is not.
+constexpr std::size_t kPassedOverMax = 4096;
+
 class SeriesReader {
  public:
   explicit SeriesReader(const SeriesOptions& options) : options_(options), names_(options.fields) {}
@@ -84,8 +88,10 @@ class SeriesReader {
     const std::string guest = json.value("guest", "");
     if (!options_.guest.empty() && !guest.empty() && guest != options_.guest) return;
     const std::string connection = json.value("connection", "");
-    connections_.insert(connection);
-    if (connection.find(options_.connection) == std::string::npos) return;
+    if (connection.find(options_.connection) == std::string::npos) {
+      if (passed_over_.size() < kPassedOverMax) passed_over_.insert(connection);
+      return;
+    }
     for (const Source& source : sources->second) {
       const Json* const value = value_at(json, source.path);
       if (value == nullptr) continue;
@@ -97,9 +103,9 @@ class SeriesReader {
     if (!options_.rule.empty() && std::ranges::find(rules_, options_.rule) == rules_.end())
       return fail(unknown("among the rules", options_.rule, rules_));
     if (auto known = names_.all_known(); !known) return fail(std::move(known.error()));
-    if (!options_.connection.empty() && series_.empty() && !connections_.empty())
+    if (series_.empty() && !passed_over_.empty())
       return fail(
-          unknown("among the connections", options_.connection, {connections_.begin(), connections_.end()}));
+          unknown("among the connections", options_.connection, {passed_over_.begin(), passed_over_.end()}));
     leave_out_impossible();
     std::map<std::string, std::uint64_t> began;
     for (auto& [key, series] : series_) {
@@ -117,6 +123,7 @@ class SeriesReader {
   }
 
   [[nodiscard]] std::uint64_t outside() const { return outside_; }
+  [[nodiscard]] std::uint64_t of_others() const { return of_others_; }
 
  private:
   // One record of year 2554 would leave all others a column of pixels.
@@ -156,7 +163,18 @@ class SeriesReader {
     FieldPath path;
   };
 
+  bool has_room_for(const std::string& connection) {
+    if (connections_.contains(connection)) return true;
+    if (connections_.size() >= options_.connections_max) return false;
+    connections_.insert(connection);
+    return true;
+  }
+
   void add(const Source& source, const std::string& guest, const std::string& connection, Sample sample) {
+    if (!has_room_for(connection)) {
+      ++of_others_;
+      return;
+    }
     Series& series = series_[{connection, guest, source.order}];
     if (series.samples.empty()) {
       series.field = source.field;
@@ -173,9 +191,11 @@ class SeriesReader {
   std::map<std::uint32_t, std::vector<Source>> sources_;  // by channel
   std::map<std::string, std::size_t> orders_;             // of fields that nobody named
   std::map<std::tuple<std::string, std::string, std::size_t>, Series> series_;
-  std::set<std::string> connections_;
+  std::unordered_set<std::string> connections_;  // that have series
+  std::set<std::string> passed_over_;            // some that are not options_.connection
   std::uint64_t began_ns_ = 0, ended_ns_ = std::numeric_limits<std::uint64_t>::max();  // as far as is known
   std::uint64_t outside_ = 0;
+  std::uint64_t of_others_ = 0;
 };
 
 }  // namespace
@@ -213,6 +233,7 @@ Result<SeriesOutcome> read_series(const std::string& path, const SeriesOptions& 
   outcome.read = std::move(*read);
   outcome.series = std::move(*series);
   outcome.outside = reader.outside();
+  outcome.of_others = reader.of_others();
   return outcome;
 }
 

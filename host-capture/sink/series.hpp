@@ -32,6 +32,8 @@ struct SeriesOptions {
   std::vector<std::string> fields = {};  // empty: all that are numbers among the values
   // Of the time since the first sample; at its begin stands what held then. No span: to the end.
   std::uint64_t from_ns = 0, span_ns = 0;
+  // That have series: strangers can make a connection of each packet, and memory is finite.
+  std::size_t connections_max = 65536;
 };
 
 struct SeriesOutcome {
@@ -43,6 +45,8 @@ struct SeriesOutcome {
   // Values that are in no series, as their record's time, which is the guest's word, is not within the
   // capture's.
   std::uint64_t outside = 0;
+  // Values of connections that began when there were connections_max already: they are in no series.
+  std::uint64_t of_others = 0;
 };
 
 // Errc::unknown_name of a rule, a field or a connection that there is not; Errc::io, Errc::bad_file. A field

@@ -68,6 +68,24 @@ TEST_F(Charts, TakeOneConnectionByAPartOfItsName) {
   const auto none = read_series(path_, {.connection = ":2001"});
   ASSERT_FALSE(none);
   EXPECT_EQ(none.error().code, Errc::unknown_name);
+  const auto near = read_series(path_, {.connection = "tcp 10.77.1.2:2001 <-> 10.77.1.1:80"});
+  ASSERT_FALSE(near);
+  EXPECT_EQ(near.error().hint, "tcp 10.77.1.2:2000 <-> 10.77.1.1:80");
+}
+
+TEST_F(Charts, CountValuesOfMoreConnectionsThanTheyKeep) {
+  const auto read = read_series(path_, {.connections_max = 1});
+  ASSERT_TRUE(read);
+  ASSERT_EQ(read->series.size(), 1u);
+  EXPECT_EQ(read->series[0].connection, "tcp 10.77.1.2:1000 <-> 10.77.1.1:80");
+  EXPECT_EQ(read->series[0].samples.size(), 75u);
+  EXPECT_EQ(read->of_others, 25u);
+  // Only those that were asked for take room.
+  const auto named = read_series(path_, {.connection = ":2000", .connections_max = 1});
+  ASSERT_TRUE(named);
+  EXPECT_EQ(named->series.size(), 1u);
+  EXPECT_EQ(named->of_others, 0u);
+  EXPECT_EQ(read_series(path_, {})->of_others, 0u);
 }
 
 TEST_F(Charts, ShowAPartOfTheTime) {

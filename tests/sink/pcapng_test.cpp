@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <filesystem>
@@ -36,12 +37,13 @@ class Pcapng : public testing::Test {
   void finish() { ASSERT_TRUE(sink_->flush()); }
 
   static std::string packet(const std::string& direction, unsigned length, const std::string& more,
-                            const std::string& facts = "mode: SYNC", const std::string& args = "") {
+                            const std::string& facts = "mode: SYNC", const std::string& args = "",
+                            const std::string& device = "eth0") {
     return test::encode(test::packets(), fmt::format(R"(facts {{ trigger: "packet" {} }}
-          args {{ packet {{ direction: {} length: {} queue: 1 ip_version: 4 device: "eth0"
+          args {{ packet {{ direction: {} length: {} queue: 1 ip_version: 4 device: "{}"
                             source: "\nM\001\002\000\000\000\000\000\000\000\000\000\000\000\000" }} {} }}
           values {{ {} }})",
-                                                     facts, direction, length, args, more));
+                                                     facts, direction, length, device, args, more));
   }
 
   void lose(std::uint64_t count) {
@@ -242,6 +244,29 @@ TEST_F(Pcapng, MakesNoFileWithoutPackets) {
   const auto unknown = write_pcapng(path_, "packts", output_);
   ASSERT_FALSE(unknown);
   EXPECT_EQ(unknown.error().code, Errc::unknown_name);
+}
+
+TEST_F(Pcapng, GivesAGuestThatTellsManyDevicesOneOfOthersForEachDirection) {
+  ASSERT_TRUE(sink_->session(test::session()));
+  const std::string bytes = fmt::format("bytes: \"{}\"", kSegment);
+  std::vector<std::string> records;
+  for (std::size_t i = 0; i < kInterfacesMax + 3; ++i)
+    records.push_back(packet("PACKET_SENT", 54, bytes, "mode: SYNC", "", fmt::format("eth{}", i)));
+  records.push_back(packet("PACKET_RECEIVED", 54, bytes));
+  records.push_back(packet("PACKET_SENT", 54, bytes));
+  add(test::packets(), records);
+  lose(4);
+  finish();
+  const auto outcome = write_pcapng(path_, "", output_);
+  ASSERT_TRUE(outcome);
+  EXPECT_EQ(outcome->packets, kInterfacesMax + 5);
+  EXPECT_EQ(outcome->of_others, 4u);
+  EXPECT_TRUE(outcome->overlapping.empty());
+  const std::string shown = tshark("-e frame.interface_name -e frame.interface_description");
+  const std::string last = fmt::format("eth{}|sent by local:router\n", kInterfacesMax - 1) +
+                           "others|sent by others\nothers|sent by others\nothers|sent by others\n"
+                           "others|received by others\neth0|sent by local:router\n";
+  EXPECT_TRUE(shown.ends_with(last)) << shown.substr(shown.size() - std::min(shown.size(), last.size()));
 }
 
 TEST_F(Pcapng, SaysThatTheDiskIsFull) {
