@@ -3,7 +3,7 @@
 """Usage: teeth.py VMITAP DIR: is the sawtooth in DIR/picture.mcap the one that the guest's kernel counted? Writes DIR/teeth.json.
 
 Each entry into Recovery has a high_seq of its own, so that their number does not depend on the order of records; the guest's
-own count of them stands in /proc/net/netstat. Fails if they differ by more than what the capture lost."""
+own count of them stands in /proc/net/netstat. Fails if they differ by more than what the capture lost, or if it lost much."""
 import collections
 import csv
 import io
@@ -16,6 +16,7 @@ import sys
 RECOVERY = 3  # linux/tcp.h: TCP_CA_Recovery
 FALL = 0.85  # of the window before: cubic goes to 0.7 of it, Reno to 0.5
 CUTS_LEAST, CUTS_SHOWN = 4, 12
+LOST_AT_MOST = 0.001  # of the records: what is lost excuses what is missing, so it has to be little
 
 
 def vmitap(command, *arguments):
@@ -101,6 +102,8 @@ def problems(result):
     for each in result["connections"]:
         if each["recoveries"] < CUTS_LEAST:
             found.append(f"only {each['recoveries']} times was the window of {each['connection']} cut: that is no sawtooth")
+    if result["lost"] > LOST_AT_MOST * result["records"]:
+        found.append(f"{result['lost']} records were lost, beside {result['records']} that were captured: more than {LOST_AT_MOST:.1%}")
     if abs(result["recoveries"] - result["recoveries_counted"]) > result["lost"]:
         found.append(f"{result['recoveries']} recoveries were captured, the guest counted {result['recoveries_counted']}; "
                      f"{result['lost']} records were lost, {result['late']} read too late")
@@ -129,6 +132,7 @@ def main(command, directory):
         "connections": sorted(connections, key=lambda each: each["congestion"], reverse=True),
         "shown_from": begin,
         "shown_seconds": round(span, 2),
+        "records": info["records"],
         "lost": lost,
         "late": late,
         "recoveries": sum(each["recoveries"] for each in connections),

@@ -14,7 +14,7 @@ PAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../bench/eva
 ABOUT = ["date", "kernel", "qemu", "processor", "cores", "netem", "megabytes", "fast_megabytes", "lossy_megabytes", "rounds", "lossy_rounds"]
 CONNECTION = {"connection": "c", "congestion": "cubic", "segments": 4321, "seconds": 10.0, "recoveries": 21, "fell": 20, "fall": 0.71,
               "least": 5, "median": 17, "most": 34, "round_trip_ms": 41.0}
-TEETH = {"shown_from": 1.25, "shown_seconds": 6.5, "connections": [CONNECTION], "lost": 0, "late": 0, "recoveries": 21, "recoveries_counted": 21, "fell": 20, "retransmits": 23,
+TEETH = {"shown_from": 1.25, "shown_seconds": 6.5, "connections": [CONNECTION], "records": 9000, "lost": 0, "late": 0, "recoveries": 21, "recoveries_counted": 21, "fell": 20, "retransmits": 23,
          "retransmits_counted": 23, "timeouts_counted": 0, "undone": 1}
 
 

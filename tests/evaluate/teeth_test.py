@@ -58,8 +58,8 @@ class Shown(unittest.TestCase):
 
 
 class Problems(unittest.TestCase):
-    GOOD = {"connections": [{"connection": "a", "recoveries": 9}, {"connection": "b", "recoveries": 12}], "lost": 0, "late": 15, "recoveries": 21,
-            "recoveries_counted": 21, "fell": 20, "retransmits": 39, "retransmits_counted": 39, "undone": 0}
+    GOOD = {"connections": [{"connection": "a", "recoveries": 9}, {"connection": "b", "recoveries": 12}], "records": 9000, "lost": 0, "late": 15,
+            "recoveries": 21, "recoveries_counted": 21, "fell": 20, "retransmits": 39, "retransmits_counted": 39, "undone": 0}
 
     def found(self, **other):
         return teeth.problems({**self.GOOD, **other})
@@ -71,6 +71,12 @@ class Problems(unittest.TestCase):
         self.assertIn("the guest counted 22", self.found(recoveries_counted=22)[0])
         self.assertIn("the guest counted 20", self.found(recoveries_counted=20)[0])
         self.assertEqual(self.found(recoveries_counted=22, lost=1), [])
+
+    def test_what_was_lost_excuses_little_and_much_of_it_is_wrong_by_itself(self):
+        self.assertEqual(self.found(lost=9), [])
+        self.assertIn("10 records were lost", self.found(lost=10)[0])
+        self.assertIn("100 records were lost", self.found(lost=100, recoveries_counted=80)[0])
+        self.assertIn("the guest counted 31", self.found(lost=9, recoveries_counted=31)[0])
 
     def test_a_retransmit_that_is_missing_or_too_many(self):
         self.assertIn("the guest counted 40", self.found(retransmits_counted=40)[0])
