@@ -76,10 +76,11 @@ static void segment(void *context, struct sock *socket, struct sk_buff *skb)
 static void retransmitted(void *context, const struct sock *socket, const struct sk_buff *skb)
 {
 	const struct tcp_sock *sk = tcp_sk(socket);
-	const struct packet packet = packet_describe_segment(skb, socket);
+	struct packet packet VMITAP_FILLED_LATER;
 
-	VMITAP_TRIGGER(tcp.retransmit, packet, sk, VMITAP_SAME(sk, inet_conn.icsk_inet.sk.__sk_common.skc_hash),
-		       VMITAP_ALIVE(sk, inet_conn.icsk_inet.sk.__sk_common.skc_refcnt));
+	VMITAP_PREPARED_TRIGGER(packet = packet_describe_segment(skb, socket), tcp.retransmit, packet, sk,
+				VMITAP_SAME(sk, inet_conn.icsk_inet.sk.__sk_common.skc_hash),
+				VMITAP_ALIVE(sk, inet_conn.icsk_inet.sk.__sk_common.skc_refcnt));
 }
 
 struct hook {

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
-/* The body of VMITAP_TRIGGER in a Linux kernel module; the rest stands in trigger.h. */
+/*
+ * The body of VMITAP_TRIGGER in a Linux kernel module; the rest stands in trigger.h. And, there only,
+ * VMITAP_PREPARED_TRIGGER(prepare, name, arguments...), which evaluates the expression prepare before the arguments,
+ * for those that are dear.
+ */
 #ifndef VMITAP_KERNEL_TRIGGER_H
 #define VMITAP_KERNEL_TRIGGER_H
 
@@ -8,6 +12,15 @@
 #define VMITAP_TRIGGER_HERE_(n, text_, ...)                                                           \
 	VMITAP_SITE_HERE_(VMITAP_KERNEL_TRIGGER, true, vmitap_fire(vmitap_site, vmitap_values), n, text_, \
 			  __VA_ARGS__)
+
+#define VMITAP_PREPARED_TRIGGER(prepare, ...) \
+	VMITAP_PREPARED_COUNTED_(prepare, VMITAP_COUNT_(__VA_ARGS__), ##__VA_ARGS__)
+#define VMITAP_PREPARED_COUNTED_(prepare, n, ...) VMITAP_PREPARED_SPELLED_(prepare, n, ##__VA_ARGS__)
+#define VMITAP_PREPARED_SPELLED_(prepare, n, ...) \
+	VMITAP_PREPARED_HERE_(prepare, n, VMITAP_TEXT_##n(, ##__VA_ARGS__), __VA_ARGS__)
+#define VMITAP_PREPARED_HERE_(prepare_, n, text_, ...)                                                     \
+	VMITAP_SITE_HERE_(VMITAP_KERNEL_TRIGGER, ((void)(prepare_), true), vmitap_fire(vmitap_site, vmitap_values), \
+			  n, text_, __VA_ARGS__)
 
 /*
  * wanted_ and fire_ are expressions over vmitap_site and vmitap_values, the argument struct; they and the arguments
