@@ -243,18 +243,21 @@ static inline bool vmitap_reserve(struct vmitap_producer *producer, struct vmita
 	return true;
 }
 
+static inline void vmitap_record_enter_next(struct vmitap_record *record)
+{
+	union vmitap_slot *const slot = vmitap_slot_at(record->producer, ++record->slot);
+
+	vmitap_store_relaxed(&slot->next.commit,
+			     vmitap_commit_word(record->producer, record->slot) | VMITAP_COMMIT_CONTINUATION);
+	record->cursor = slot->next.payload;
+	record->room = VMITAP_NEXT_PAYLOAD;
+}
+
 /* Room for payload in the slot being written: enters the next slot if this one is full. */
 static inline vmitap_u32 vmitap_record_room(struct vmitap_record *record)
 {
-	if (record->room == 0) {
-		union vmitap_slot *const slot = vmitap_slot_at(record->producer, ++record->slot);
-
-		vmitap_store_relaxed(&slot->next.commit,
-				     vmitap_commit_word(record->producer, record->slot) |
-					     VMITAP_COMMIT_CONTINUATION);
-		record->cursor = slot->next.payload;
-		record->room = VMITAP_NEXT_PAYLOAD;
-	}
+	if (record->room == 0)
+		vmitap_record_enter_next(record);
 	return record->room;
 }
 
@@ -267,22 +270,27 @@ static inline void vmitap_record_advance(struct vmitap_record *record, vmitap_u3
 
 /*
  * Pieces of payload are short: a call of memcpy, or the kernel's string instruction, takes longer to begin than these take
- * to copy. What fills a slot is moves in a row, as its size is constant.
+ * to copy. What fills a slot is moves in a row, as its size is constant. The last move of others may overlap the one before.
  */
 static inline void vmitap_copy(vmitap_u8 *to, const vmitap_u8 *from, vmitap_u32 size)
 {
+	vmitap_u32 at;
+
+	if (size == VMITAP_FIRST_PAYLOAD) {
+		__builtin_memcpy(to, from, VMITAP_FIRST_PAYLOAD);
+		return;
+	}
 	if (size == VMITAP_NEXT_PAYLOAD) {
 		__builtin_memcpy(to, from, VMITAP_NEXT_PAYLOAD);
 		return;
 	}
-	for (; size >= 16; to += 16, from += 16, size -= 16) {
-		__builtin_memcpy(to, from, 16);
-		vmitap_compiler_fence(); /* or the compiler makes a call of it after all */
-	}
-	if (size & 8) {
-		__builtin_memcpy(to, from, 8);
-		to += 8;
-		from += 8;
+	if (size >= 8) {
+		for (at = 0; at < size - 8; at += 8) {
+			__builtin_memcpy(to + at, from + at, 8);
+			vmitap_compiler_fence(); /* or the compiler makes a call of it after all */
+		}
+		__builtin_memcpy(to + size - 8, from + size - 8, 8);
+		return;
 	}
 	if (size & 4) {
 		__builtin_memcpy(to, from, 4);
@@ -305,15 +313,15 @@ static inline void vmitap_write(struct vmitap_record *record, const void *bytes,
 
 	if (size > record->left)
 		size = record->left;
-	while (size > 0) {
-		const vmitap_u32 room = vmitap_record_room(record);
-		const vmitap_u32 piece = size < room ? size : room;
-
-		vmitap_copy(record->cursor, from, piece);
-		vmitap_record_advance(record, piece);
-		from += piece;
-		size -= piece;
+	record->left -= size;
+	for (; size > record->room; vmitap_record_enter_next(record)) {
+		vmitap_copy(record->cursor, from, record->room);
+		from += record->room;
+		size -= record->room;
 	}
+	vmitap_copy(record->cursor, from, size);
+	record->cursor += size;
+	record->room -= size;
 }
 
 /* Payload that was reserved but not written is zero. */
