@@ -2,7 +2,6 @@
 #include "devices.h"
 
 #include <linux/device.h>
-#include <linux/rculist.h>
 #include <linux/string.h>
 #include <net/net_namespace.h>
 
@@ -15,22 +14,6 @@ static bool is_vif(const struct net_device *device)
 
 	return parent && parent->driver && parent->bus && !strcmp(parent->bus->name, "xen") &&
 	       !strcmp(parent->driver->name, "vif");
-}
-
-/* Each of a device's instances serves a queue; the one of queue 0 was added first and stands last. */
-u16 device_queue_of_napi(const struct net_device *device, unsigned int napi_id)
-{
-	const struct napi_struct *napi;
-	u16 queue = 0;
-	bool found = false;
-
-	list_for_each_entry_rcu(napi, &device->napi_list, dev_list) {
-		if (found)
-			queue++;
-		else
-			found = napi->napi_id == napi_id;
-	}
-	return queue;
 }
 
 static bool any_left(void)

@@ -16,6 +16,9 @@
 #include "packet.h"
 #include "socket.h"
 
+/* What stands as `packet` in a record. */
+#define DESCRIBED VMITAP_FIRST_ARGUMENT(struct packet)
+
 static void received(void *context, const struct sk_buff *skb)
 {
 	const struct net_device *device = skb->dev;
@@ -25,9 +28,9 @@ static void received(void *context, const struct sk_buff *skb)
 	if (!device_is_netfront(device))
 		return;
 	VMITAP_PACKET_TRIGGER((struct sk_buff *)skb,
-			      (packet_describe(&packet, skb, device, PACKET_RECEIVED,
+			      (packet_describe(DESCRIBED, skb, device, PACKET_RECEIVED,
 					       device_queue_of_napi(device, skb->napi_id)),
-			       sk = socket_receiving(&packet, device)),
+			       sk = socket_receiving(DESCRIBED, device)),
 			      packet.rx, packet, sk,
 			      VMITAP_SAME(sk, inet_conn.icsk_inet.sk.__sk_common.skc_hash),
 			      VMITAP_ALIVE(sk, inet_conn.icsk_inet.sk.__sk_common.skc_refcnt));
@@ -42,7 +45,7 @@ static void sent(void *context, const struct sk_buff *skb, const struct net_devi
 	if (!device_is_netfront(device))
 		return;
 	VMITAP_PACKET_TRIGGER((struct sk_buff *)skb,
-			      (packet_describe(&packet, skb, device, PACKET_SENT, skb_get_queue_mapping(skb)),
+			      (packet_describe(DESCRIBED, skb, device, PACKET_SENT, skb_get_queue_mapping(skb)),
 			       sk = socket_sending(skb)),
 			      packet.tx, packet, sk,
 			      VMITAP_SAME(sk, inet_conn.icsk_inet.sk.__sk_common.skc_hash),
@@ -68,7 +71,7 @@ static void segment(void *context, struct sock *socket, struct sk_buff *skb)
 	struct packet packet VMITAP_FILLED_LATER;
 
 	VMITAP_PACKET_TRIGGER(with_ethernet(skb, socket, &device),
-			      packet_describe(&packet, skb, device, PACKET_RECEIVED, 0), tcp.segment, packet, sk,
+			      packet_describe(DESCRIBED, skb, device, PACKET_RECEIVED, 0), tcp.segment, packet, sk,
 			      VMITAP_SAME(sk, inet_conn.icsk_inet.sk.__sk_common.skc_hash),
 			      VMITAP_ALIVE(sk, inet_conn.icsk_inet.sk.__sk_common.skc_refcnt));
 }

@@ -1,78 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "packet.h"
 
-#include <linux/build_bug.h>
-#include <linux/if.h>
 #include <linux/if_ether.h>
-#include <linux/if_vlan.h>
-#include <linux/netdevice.h>
 #include <linux/skbuff.h>
 #include <net/inet_sock.h>
 #include <net/ipv6.h>
 #include <net/tcp.h>
-#include <vmitap/packet_headers.h>
-#include <vmitap/packet_trigger.h>
 
-static_assert(VMITAP_PACKET_DEVICE_MAX == IFNAMSIZ);
-
-/* Its headers stand in one piece as a rule, but need not; skb->data may stand behind its begin. */
-struct frame {
-	const u8 *linear;
-	u32 linear_size;
-	const struct sk_buff *skb;
-	int begin;
-	u8 piece[VMITAP_FRAME_PIECE_MAX];
-};
-
-static noinline const u8 *collect(struct frame *frame, u32 offset, u32 size)
+const u8 *packet_collect(struct packet_frame *frame, u32 offset, u32 size)
 {
 	const int at = frame->begin + (int)offset;
 
 	if (at + (int)size > (int)frame->skb->len || skb_copy_bits(frame->skb, at, frame->piece, size))
 		return NULL;
 	return frame->piece;
-}
-
-static __always_inline const u8 *frame_bytes(void *context, u32 offset, u32 size)
-{
-	struct frame *frame = context;
-
-	return likely(offset + size <= frame->linear_size) ? frame->linear + offset : collect(frame, offset, size);
-}
-
-static void name_device(struct packet *packet, const struct net_device *device)
-{
-	packet->interface = device->ifindex;
-	/* It may be renamed meanwhile: then this is a mixture, but ends. Two moves, where strscpy() looks at each byte. */
-	memcpy(packet->device, device->name, sizeof(packet->device));
-	packet->device[sizeof(packet->device) - 1] = '\0';
-}
-
-void packet_describe(struct packet *packet, const struct sk_buff *skb, const struct net_device *device,
-		     enum packet_direction direction, u16 queue)
-{
-	const int begin = skb_mac_offset(skb);
-	struct frame frame VMITAP_FILLED_LATER;
-
-	frame.linear = skb->data + begin;
-	frame.linear_size = skb_headlen(skb) - begin;
-	frame.skb = skb;
-	frame.begin = begin;
-	*packet = (struct packet){ .direction = direction, .queue = queue };
-	packet->length = skb->len - begin;
-	packet->linear = skb_headlen(skb) - begin;
-	packet->gso_size = skb_shinfo(skb)->gso_size;
-	packet->gso_segments = skb_shinfo(skb)->gso_segs;
-	packet->checksum = skb->ip_summed;
-	if (skb->ip_summed == CHECKSUM_PARTIAL)
-		packet->checksum_start = skb_checksum_start_offset(skb) - begin;
-	if (skb_vlan_tag_present(skb))
-		packet->vlan = skb_vlan_tag_get(skb);
-	name_device(packet, device);
-	vmitap_read_headers(packet, skb_vlan_tag_present(skb), &frame, frame_bytes);
-	/* xen-netfront leaves it to the stack to count those of what it receives. */
-	if (packet->gso_size && !packet->gso_segments)
-		packet->gso_segments = DIV_ROUND_UP(packet->payload, packet->gso_size);
 }
 
 struct packet packet_describe_segment(const struct sk_buff *skb, const struct sock *sk)

@@ -41,8 +41,8 @@ static void nap(void)
 }
 
 /* SYNC: until the host answered, or is gone, or it takes too long. */
-static void wait_for_host(const struct vmitap_channel *channel, struct vmitap_producer *producer, u64 ticket,
-			  u32 timeout_us)
+static noinline void wait_for_host(const struct vmitap_channel *channel, struct vmitap_producer *producer, u64 ticket,
+				   u32 timeout_us)
 {
 	const u32 patience_us = vmitap_sync_patience(producer, timeout_us);
 	const u64 deadline = ktime_get_mono_fast_ns() + (u64)patience_us * NSEC_PER_USEC;
@@ -63,8 +63,8 @@ static void wait_for_host(const struct vmitap_channel *channel, struct vmitap_pr
 		vmitap_sync_abandon(producer, ticket);
 }
 
-static void fire(const struct vmitap_rings *rings, struct vmitap_producer *producer, const struct vmitap_plan *plan,
-		 const void *args, const struct sk_buff *packet, u64 ticks)
+static void record_it(const struct vmitap_rings *rings, struct vmitap_producer *producer, const struct vmitap_plan *plan,
+		      const void *args, const struct sk_buff *packet, u64 ticks)
 {
 	struct vmitap_record record VMITAP_FILLED_LATER;
 	u64 ticket;
@@ -75,7 +75,11 @@ static void fire(const struct vmitap_rings *rings, struct vmitap_producer *produ
 	if (plan->args_size)
 		vmitap_write(&record, args, plan->args_size);
 	if (plan->fetch_count) {
-		vmitap_inline_fetch(plan, args, packet, &record);
+		/* A copy: the record itself stays in registers as long as nobody has its address. */
+		struct vmitap_record fetched = record;
+
+		vmitap_inline_fetch(plan, args, packet, &fetched);
+		record = fetched;
 		flags |= VMITAP_RECORD_INLINE;
 	}
 	/* An NMI may have interrupted what the host needs to answer. */
@@ -90,7 +94,8 @@ static void fire(const struct vmitap_rings *rings, struct vmitap_producer *produ
 		wait_for_host(rings->channel, producer, ticket, plan->sync_timeout_us);
 }
 
-void vmitap_fire(struct vmitap_kernel_site *site, const void *args)
+/* One for all triggers, so that there is one copy of what it inlines. Of a packet vmitap_packet_wanted() has asked for its turn. */
+static noinline void fire(struct vmitap_kernel_site *site, const void *args, const struct sk_buff *packet)
 {
 	const u64 ticks = rdtsc();
 	const struct vmitap_plan *plan;
@@ -100,9 +105,14 @@ void vmitap_fire(struct vmitap_kernel_site *site, const void *args)
 	/* With vmitap_plan_install() and _remove() (plan.c), vmitap_rings_open() and _close() (rings.c). */
 	plan = rcu_dereference_sched(site->plan);
 	rings = rcu_dereference_sched(vmitap_rings_current);
-	if (plan && rings && its_turn(site, plan))
-		fire(rings, &rings->ring[raw_smp_processor_id()].producer, plan, args, NULL, ticks);
+	if (plan && rings && (packet || its_turn(site, plan)))
+		record_it(rings, &rings->ring[raw_smp_processor_id()].producer, plan, args, packet, ticks);
 	preempt_enable_notrace();
+}
+
+void vmitap_fire(struct vmitap_kernel_site *site, const void *args)
+{
+	fire(site, args, NULL);
 }
 EXPORT_SYMBOL_GPL(vmitap_fire);
 
@@ -112,7 +122,7 @@ bool vmitap_packet_wanted(struct vmitap_kernel_site *site, struct sk_buff *packe
 	bool wanted;
 
 	preempt_disable_notrace();
-	plan = rcu_dereference_sched(site->plan); /* as in vmitap_fire() */
+	plan = rcu_dereference_sched(site->plan); /* as in fire() */
 	wanted = plan && (!plan->filter || vmitap_filter_passes(plan->filter, packet)) && its_turn(site, plan);
 	preempt_enable_notrace();
 	return wanted;
@@ -121,15 +131,6 @@ EXPORT_SYMBOL_GPL(vmitap_packet_wanted);
 
 void vmitap_packet_fire(struct vmitap_kernel_site *site, const void *args, struct sk_buff *packet)
 {
-	const u64 ticks = rdtsc();
-	const struct vmitap_plan *plan;
-	struct vmitap_rings *rings;
-
-	preempt_disable_notrace();
-	plan = rcu_dereference_sched(site->plan); /* as in vmitap_fire() */
-	rings = rcu_dereference_sched(vmitap_rings_current);
-	if (plan && rings)
-		fire(rings, &rings->ring[raw_smp_processor_id()].producer, plan, args, packet, ticks);
-	preempt_enable_notrace();
+	fire(site, args, packet);
 }
 EXPORT_SYMBOL_GPL(vmitap_packet_fire);

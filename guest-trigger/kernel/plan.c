@@ -62,7 +62,7 @@ static void free_plan(struct rcu_head *head)
 
 static void replace(struct vmitap_kernel_site *site, struct vmitap_plan *plan)
 {
-	/* With vmitap_fire() in fire.c. */
+	/* With fire() in fire.c. */
 	struct vmitap_plan *old = rcu_replace_pointer(site->plan, plan, true);
 
 	if (old)

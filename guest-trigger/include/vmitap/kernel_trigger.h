@@ -10,24 +10,24 @@
 #include "kernel_site.h"
 
 #define VMITAP_TRIGGER_HERE_(n, text_, ...)                                                           \
-	VMITAP_SITE_HERE_(VMITAP_KERNEL_TRIGGER, true, vmitap_fire(vmitap_site, vmitap_values), n, text_, \
-			  __VA_ARGS__)
+	VMITAP_SITE_HERE_(VMITAP_KERNEL_TRIGGER, true, (void)0, VMITAP_COPY_, vmitap_fire(vmitap_site, vmitap_values), \
+			  n, text_, __VA_ARGS__)
 
 #define VMITAP_PREPARED_TRIGGER(prepare, ...) \
 	VMITAP_PREPARED_COUNTED_(prepare, VMITAP_COUNT_(__VA_ARGS__), ##__VA_ARGS__)
 #define VMITAP_PREPARED_COUNTED_(prepare, n, ...) VMITAP_PREPARED_SPELLED_(prepare, n, ##__VA_ARGS__)
 #define VMITAP_PREPARED_SPELLED_(prepare, n, ...) \
 	VMITAP_PREPARED_HERE_(prepare, n, VMITAP_TEXT_##n(, ##__VA_ARGS__), __VA_ARGS__)
-#define VMITAP_PREPARED_HERE_(prepare_, n, text_, ...)                                                     \
-	VMITAP_SITE_HERE_(VMITAP_KERNEL_TRIGGER, ((void)(prepare_), true), vmitap_fire(vmitap_site, vmitap_values), \
+#define VMITAP_PREPARED_HERE_(prepare_, n, text_, ...)                                                           \
+	VMITAP_SITE_HERE_(VMITAP_KERNEL_TRIGGER, true, prepare_, VMITAP_COPY_, vmitap_fire(vmitap_site, vmitap_values), \
 			  n, text_, __VA_ARGS__)
 
 /*
- * wanted_ and fire_ are expressions over vmitap_site and vmitap_values, the argument struct; they and the arguments
- * are evaluated only while the trigger is armed.
+ * wanted_ is an expression over vmitap_site; prepare_ and fire_ are over vmitap_values, the argument struct, too. copy_ puts an
+ * argument there. They and the arguments are evaluated only while the trigger is armed.
  * An inline function that is inlined twice leaves two entries of one site, which vmitap.ko takes as one.
  */
-#define VMITAP_SITE_HERE_(kind_, wanted_, fire_, n, text_, ...)                                        \
+#define VMITAP_SITE_HERE_(kind_, wanted_, prepare_, copy_, fire_, n, text_, ...)                       \
 	do {                                                                                           \
 		static struct {                                                                        \
 			struct vmitap_kernel_site site;                                                \
@@ -47,7 +47,8 @@
 				unsigned char vmitap_values[sizeof(*vmitap_trigger_here.vmitap_args) + !(n)] \
 					__aligned(__alignof__(*vmitap_trigger_here.vmitap_args))       \
 						VMITAP_FILLED_LATER;                                   \
-				VMITAP_EACH_##n(VMITAP_COPY_, __VA_ARGS__)                             \
+				(void)(prepare_);                                                      \
+				VMITAP_EACH_##n(copy_, __VA_ARGS__)                                    \
 				fire_;                                                                 \
 			}                                                                              \
 		}                                                                                      \
