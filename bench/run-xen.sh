@@ -16,7 +16,7 @@ export VMITAP_LAB_CACHE=${VMITAP_LAB_CACHE:-$build/xen-lab}
 
 "$lab/prepare.sh" "$build" "$here"/xen/modules/*/
 mkdir -p "$out"
-common=(--timeout "${VMITAP_XEN_TIMEOUT:-1200}" --out "$out" --dom0-file "$here/xen/benches" --dom0-file "$here/../tests/xen/lib.sh")
+common=(--timeout "${VMITAP_XEN_TIMEOUT:-2400}" --out "$out" --dom0-file "$here/xen/benches" --dom0-file "$here/../tests/xen/lib.sh")
 for program in xen_pause_cost xen_transfer; do
 	strip -g -o "$build/xen/bench/$program.stripped" "$build/xen/bench/$program"
 	common+=(--dom0-file "$build/xen/bench/$program.stripped")
@@ -36,7 +36,7 @@ counted() { # BENCH...
 	for file in "$build"/xen/modules/{vmitap,netfront_hook,attach_cost}.ko "$build/xen/bench-guest/sink" "$here/xen/taps" "$("$lab/lab" bpftrace)"; do
 		options+=(--guest-file "packets:$file")
 	done
-	rm -f "$out"/{attach,packet,seen}.txt
+	rm -f "$out"/{attach,packet,seen}.txt "$out"/info-*.json
 	# dom0 has to hold the guest's image, with LLVM in it.
 	VMITAP_LAB_DOM0_MB=${VMITAP_LAB_DOM0_MB:-1792} "$lab/lab" run "${common[@]}" "${options[@]}" -- \
 		"$here/xen/dom0-runner" "VMITAP_BENCH_ROUNDS=${VMITAP_BENCH_ROUNDS:-2}" "$@" && "$here/xen/judge.py" "$out" "$@"

@@ -12,13 +12,16 @@ import statistics
 import sys
 
 BYTES = {"bulk": 8_000_000, "frames": 3_000_000}  # as in benches/packet.sh
-TAPS = ["nothing", "nothing_again", "unwatched", "inline", "paused", "sync", "print", "map", "count"]
+TAPS = ["nothing", "nothing_again", "unwatched", "inline", "paused", "sync", "print", "print_kfunc", "map", "map_kfunc", "count", "count_kfunc"]
 NAMES = {"nothing_again": "nothing, again", "unwatched": "hook, unwatched", "inline": "watched INLINE", "paused": "watched PAUSED",
-         "sync": "watched SYNC", "print": "bpftrace: a line each", "map": "bpftrace: map", "count": "bpftrace: count alone"}
+         "sync": "watched SYNC", "print": "bpftrace: a line each", "print_kfunc": "the same, by kfunc",
+         "map": "bpftrace: map", "map_kfunc": "the same, by kfunc", "count": "bpftrace: count alone", "count_kfunc": "the same, by kfunc"}
 WAYS = {"tracepoint", "ftrace", "kprobe_on_ftrace", "kprobe_breakpoint"}  # a jump the kernel may refuse
-# What INLINE costs a packet, of what the peer costs it: less than this.
-FLOORS = {"print": 0.25, "map": 0.5}
+# What INLINE costs a packet, of what the cheapest peer of that job costs it: less than this.
+FLOORS = {"a line each": (("print", "print_kfunc"), 0.25), "map": (("map", "map_kfunc"), 0.5)}
 SEEN_AT_LEAST = 0.99  # of the packets that were handed over; what is not seen costs less
+IN_MODE_AT_LEAST = {"inline": 1, "paused": 0.99, "sync": 0.99}  # of the records: else the row is not what its name says
+UNWATCHED_AT_MOST = 60  # instructions a packet: a call or two of a tracepoint; and nothing beside nothing has to differ by less
 
 
 def read(path):
@@ -70,12 +73,30 @@ class Slices:
 
 
 def all_seen(folder):
-    held = True
-    for _, tap, count, *rest in (line.split() for line in (folder / "seen.txt").read_text().splitlines()):
-        if tap in ("inline", "print") and int(count) < SEEN_AT_LEAST * int(rest[-1]):
-            print(f"MISSED: {NAMES[tap]} saw {count} of {rest[-1]} packets: {' '.join(rest[:-1])}")
+    """Whether each tap saw what it was handed, in the way that its name says; and how many records were taken in the mode asked for."""
+    held, modes = True, {}
+    for number, tap, handed, *rest in (line.split() for line in (folder / "seen.txt").read_text().splitlines()):
+        handed, seen = int(handed), None
+        if tap in IN_MODE_AT_LEAST:
+            info = json.loads((folder / f"info-{tap}-{number}.json").read_text())
+            seen = info["records"]
+            one = modes.setdefault(tap, {"handed": 0, "records": 0, "lost": 0, "in_mode": 0})
+            one["handed"] += handed
+            one["records"] += seen
+            one["lost"] += info["lost"]
+            one["in_mode"] += sum(rule["modes"].get(tap.upper(), 0) for rule in info["rules"])
+        elif tap.startswith("print"):
+            seen = int(rest[0])
+        if seen is not None and seen < SEEN_AT_LEAST * handed:
+            print(f"MISSED: {tap} saw {seen} of {handed} packets: {' '.join(rest[1:])}")
             held = False
-    return held
+    for mode, one in modes.items():
+        one["share"] = one["in_mode"] / one["records"] if one["records"] else 0
+        within = one["share"] >= IN_MODE_AT_LEAST[mode]
+        held &= within
+        print(f"{NAMES[mode]}: {one['records']} records of {one['handed']} packets, {one['lost']} lost, {one['share']:.1%} taken in that mode"
+              f"{'' if within else '  MISSED'}")
+    return held, modes
 
 
 def judge_packet(folder):
@@ -93,21 +114,19 @@ def judge_packet(folder):
         figures[tap] = one
         print(f"{NAMES.get(tap, tap):<22}  {one['bulk_rate']:>10.1f}  {one['bulk_share']:>5.2f}  {one['frames_rate']:>12.1f}"
               f"  {one['frames_share']:>5.2f}  {one['more_a_frame']:>12.0f}  ({min(more):.0f} to {max(more):.0f})")
-    held = all_seen(folder)
-    noise = max(abs(difference) for difference in slices.more("nothing_again", "frames") + slices.more("nothing", "frames"))
-    unwatched = figures["unwatched"]["more_a_frame"]
-    print(f"unwatched: {unwatched:.0f} a packet; nothing beside nothing: up to {noise:.0f}")
-    if unwatched > noise:
-        print("MISSED: the hook costs something while nobody watches")
-        held = False
+    held, modes = all_seen(folder)
+    unwatched, noise = figures["unwatched"]["more_a_frame"], figures["nothing_again"]["more_a_frame"]
+    within = max(unwatched, abs(noise)) <= UNWATCHED_AT_MOST
+    held &= within
+    print(f"unwatched: {unwatched:.0f} a packet, nothing beside nothing: {noise:.0f}; at most {UNWATCHED_AT_MOST}{'' if within else '  MISSED'}")
     ratios = {}
-    for peer, floor in FLOORS.items():
-        ratios[peer] = figures["inline"]["more_a_frame"] / figures[peer]["more_a_frame"]
-        within = 0 < ratios[peer] < floor
+    for job, (peers, floor) in FLOORS.items():
+        cheapest = min(peers, key=lambda peer: figures[peer]["more_a_frame"])
+        ratios[job] = figures["inline"]["more_a_frame"] / figures[cheapest]["more_a_frame"]
+        within = 0 < ratios[job] < floor
         held &= within
-        print(f"INLINE to {NAMES[peer]}: {ratios[peer]:.3f}, less than {floor}{'' if within else '  MISSED'}")
-    (folder / "packet.json").write_text(
-        json.dumps({"taps": figures, "noise": noise, "inline_to": ratios, "held": held}, indent=2) + "\n")
+        print(f"INLINE to bpftrace's {job} ({cheapest}): {ratios[job]:.3f}, less than {floor}{'' if within else '  MISSED'}")
+    (folder / "packet.json").write_text(json.dumps({"taps": figures, "modes": modes, "inline_to": ratios, "held": held}, indent=2) + "\n")
     return held
 
 

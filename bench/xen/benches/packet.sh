@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 # What a trigger at each packet costs, in the guest `packets`: the same transfers with each kind of tap, in turns.
-# A line a slice in /out/packet.txt: round, tap, shape, then what xen_transfer says; what each tap saw in /out/seen.txt.
-# ../packet_cost.py judges them.
+# A line a slice in /out/packet.txt: round, tap, shape, then what xen_transfer says; what each tap was handed, and what bpftrace saw, in /out/seen.txt.
+# ../judge.py judges them, and by what vmitap says of its captures in /out/info-MODE-ROUND.json.
 rounds=${VMITAP_BENCH_ROUNDS:-2}
-taps='nothing unwatched inline paused sync nothing_again print map count'
+taps='nothing unwatched inline paused sync nothing_again print print_kfunc map map_kfunc count count_kfunc'
 id=$(domid packets)
 address=$(address packets)
 vif=vif$id.0
@@ -19,30 +19,30 @@ transfers() { # ROUND TAP: a bulk one, where a packet is up to 64 KiB, and one w
 
 handed() { cat "/sys/class/net/$vif/statistics/tx_packets"; }
 
-saw() { # ROUND TAP COUNT LOST
-	echo "$* $(($(handed) - before))" >>/out/seen.txt
+saw() { # ROUND TAP [LINES COMPLAINT]
+	echo "$1 $2 $(($(handed) - before)) ${3:-} ${4:-}" >>/out/seen.txt
 }
 
-of_info() { # MODE FACT
-	sed -n "s/^  \"$2\": \([0-9]*\).*/\1/p" "/out/info-$1.json"
-}
-
+# INLINE brings what bpftrace's lines do, and more; who pauses or stops the guest does it to read a variable of its.
 in_mode() { # ROUND MODE
-	vmitap capture xen:packets --debug-dir /root/debug --on packet.rx --mode "$2" -o $scratch/packets.mcap >$scratch/capture 2>&1 &
+	read=
+	[ "$2" = inline ] || read='--read sk->snd_cwnd'
+	vmitap capture xen:packets --debug-dir /root/debug --on packet.rx --mode "$2" $read --pause-budget 100% --sync-timeout 1s \
+		-o $scratch/packets.mcap >$scratch/capture 2>&1 &
 	capture=$!
 	eventually "packets is captured" 60 sh -c "vmitap list --json | grep -q '\"capturing\": *true'"
 	before=$(handed)
 	transfers "$@" || fail "transfers in mode $2"
 	kill -INT $capture
 	wait $capture || { cat $scratch/capture; fail "capturing in mode $2"; }
-	vmitap info --json $scratch/packets.mcap >"/out/info-$2.json"
-	saw "$@" "$(of_info "$2" records)" "$(of_info "$2" lost)"
+	vmitap info --json $scratch/packets.mcap >"/out/info-$2-$1.json"
+	saw "$@"
 }
 
-# bpftrace has attached its program once it holds two perf events: the buffer of its output, and the tracepoint.
+# bpftrace has attached its program once it holds the buffer of its output, and the tracepoint or the function.
 by_bpftrace() { # ROUND PROGRAM
 	guest packets "/root/bpftrace/bpftrace -o /root/seen /root/taps/$2.bt >/root/complaints 2>&1 & echo \$! >/root/pid"
-	eventually "bpftrace is attached" 120 guest packets 'sleep 1; [ $(ls -l /proc/$(cat /root/pid)/fd | grep -c perf_event) -ge 2 ]'
+	eventually "bpftrace is attached" 120 guest packets 'sleep 1; [ $(ls -l /proc/$(cat /root/pid)/fd | grep -cE "perf_event|bpf_link") -ge 2 ]'
 	before=$(handed)
 	transfers "$@" || fail "transfers beside bpftrace"
 	guest packets 'kill -INT $(cat /root/pid); while [ -d /proc/$(cat /root/pid) ]; do sleep 0.1; done'
@@ -55,7 +55,7 @@ visit() { # ROUND TAP
 	esac
 	case $2 in
 	inline | paused | sync) in_mode "$@" ;;
-	print | map | count) by_bpftrace "$@" ;;
+	print* | map* | count*) by_bpftrace "$@" ;;
 	*) transfers "$@" || fail "transfers" ;;
 	esac
 	case $2 in unwatched | inline | paused | sync) check "unloading" guest packets 'rmmod netfront_hook && rmmod vmitap' ;; esac
