@@ -10,17 +10,6 @@
 #include <net/tcp.h>
 #include <vmitap/packet_abi.h>
 
-/*
- * Requests and what is left of a connection in TIME_WAIT stand in the same tables, but are no TCP sockets; nor is a raw
- * one that sends TCP, as the kernel's own does for a RST: it ends before most of what a tcp_sock has.
- */
-static inline struct tcp_sock *socket_whole(struct sock *sk)
-{
-	if (!sk || !sk_fullsock(sk) || !sk_is_tcp(sk) || sk->sk_state == TCP_LISTEN)
-		return NULL;
-	return tcp_sk(sk);
-}
-
 /* Look for it in the kernel's tables: NULL or a reference. IPv4 has no call of its own, as it is done for each packet. */
 struct sock *socket_find_ipv6(const struct packet *packet, const struct net_device *device);
 static inline struct sock *socket_find_ipv4(const struct packet *packet, const struct net_device *device)
@@ -38,15 +27,16 @@ static inline struct sock *socket_find_ipv4(const struct packet *packet, const s
 static inline struct tcp_sock *socket_receiving(const struct packet *packet, const struct net_device *device)
 {
 	struct sock *sk;
-	struct tcp_sock *socket;
 
 	if (packet->ip_protocol != IPPROTO_TCP || packet->fragment == PACKET_LATER_FRAGMENT)
 		return NULL;
 	sk = packet->ip_version == 4 ? socket_find_ipv4(packet, device) : socket_find_ipv6(packet, device);
-	socket = socket_whole(sk);
-	if (sk && !socket)
+	/* Requests and what is left of a connection in TIME_WAIT stand in the same tables, but are no TCP sockets. */
+	if (sk && unlikely(!sk_fullsock(sk))) {
 		sock_gen_put(sk);
-	return socket;
+		return NULL;
+	}
+	return (struct tcp_sock *)sk;
 }
 
 static inline void socket_put(struct tcp_sock *socket)
@@ -58,7 +48,12 @@ static inline void socket_put(struct tcp_sock *socket)
 /* Of a packet on its way out, whose own reference keeps it: NULL or the socket. */
 static inline struct tcp_sock *socket_sending(const struct sk_buff *skb)
 {
-	return socket_whole(skb->sk);
+	struct sock *sk = skb->sk;
+
+	/* A raw one sends TCP, too, as the kernel's own does for a RST: it ends before most of what a tcp_sock has. */
+	if (!sk || !sk_fullsock(sk) || !sk_is_tcp(sk) || sk->sk_state == TCP_LISTEN)
+		return NULL;
+	return tcp_sk(sk);
 }
 
 #endif /* NETFRONT_HOOK_SOCKET_H */

@@ -70,7 +70,7 @@ static void record_it(const struct vmitap_rings *rings, struct vmitap_producer *
 	u64 ticket;
 	u8 flags = 0;
 
-	if (!vmitap_reserve(producer, &record, plan->payload_size))
+	if (!vmitap_reserve_slots(producer, &record, plan->payload_size, plan->slots))
 		return;
 	if (plan->args_size)
 		vmitap_write(&record, args, plan->args_size);

@@ -95,6 +95,7 @@ struct vmitap_refused vmitap_plan_install(struct vmitap_kernel_site *site, const
 	plan->sync_timeout_us = min(request->sync_timeout_us, VMITAP_SYNC_TIMEOUT_MAX_US);
 	plan->args_size = site->size;
 	plan->payload_size = payload;
+	plan->slots = vmitap_record_slots(payload);
 	plan->fetch_count = request->fetch_count;
 	memcpy(plan->fetches, fetches, array_size(request->fetch_count, sizeof(*fetches)));
 	atomic_set(&site->passed, 0);

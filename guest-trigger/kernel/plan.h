@@ -25,6 +25,7 @@ struct vmitap_plan {
 	u32 sync_timeout_us;
 	u32 args_size;
 	u32 payload_size; /* arguments and inline values, bytes */
+	u32 slots;	  /* that a record takes */
 	u32 fetch_count;
 	struct bpf_prog *filter; /* NULL: every packet passes */
 	struct vmitap_fetch fetches[];

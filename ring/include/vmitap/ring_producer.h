@@ -211,15 +211,10 @@ static inline bool vmitap_take_slots(struct vmitap_producer *producer, vmitap_u3
 	}
 }
 
-/*
- * Begins a record of payload_size bytes. False: it was dropped and counted, as the ring is full or the
- * record larger than vmitap_payload_max(). After true, vmitap_commit() or vmitap_publish() must follow.
- */
-static inline bool vmitap_reserve(struct vmitap_producer *producer, struct vmitap_record *record,
-				  vmitap_u32 payload_size)
+/* As vmitap_reserve(), by one who knows the record's slots already: vmitap_record_slots(payload_size). */
+static inline bool vmitap_reserve_slots(struct vmitap_producer *producer, struct vmitap_record *record,
+					vmitap_u32 payload_size, vmitap_u32 slots)
 {
-	const vmitap_u32 slots = vmitap_record_slots(payload_size);
-
 	/* Before head moves: an interrupt in between must know that it is nested. */
 	record->outer = vmitap_load_relaxed(&producer->open);
 	vmitap_store_relaxed(&producer->open, record->outer + 1);
@@ -241,6 +236,16 @@ static inline bool vmitap_reserve(struct vmitap_producer *producer, struct vmita
 	record->size = VMITAP_CAST(vmitap_u16, payload_size);
 	record->slots = VMITAP_CAST(vmitap_u8, slots);
 	return true;
+}
+
+/*
+ * Begins a record of payload_size bytes. False: it was dropped and counted, as the ring is full or the
+ * record larger than vmitap_payload_max(). After true, vmitap_commit() or vmitap_publish() must follow.
+ */
+static inline bool vmitap_reserve(struct vmitap_producer *producer, struct vmitap_record *record,
+				  vmitap_u32 payload_size)
+{
+	return vmitap_reserve_slots(producer, record, payload_size, vmitap_record_slots(payload_size));
 }
 
 static inline void vmitap_record_enter_next(struct vmitap_record *record)
