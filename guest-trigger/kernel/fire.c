@@ -116,7 +116,7 @@ void vmitap_fire(struct vmitap_kernel_site *site, const void *args)
 }
 EXPORT_SYMBOL_GPL(vmitap_fire);
 
-bool vmitap_packet_wanted(struct vmitap_kernel_site *site, struct sk_buff *packet)
+bool vmitap_packet_passes(struct vmitap_kernel_site *site, struct sk_buff *packet)
 {
 	const struct vmitap_plan *plan;
 	bool wanted;
@@ -127,7 +127,7 @@ bool vmitap_packet_wanted(struct vmitap_kernel_site *site, struct sk_buff *packe
 	preempt_enable_notrace();
 	return wanted;
 }
-EXPORT_SYMBOL_GPL(vmitap_packet_wanted);
+EXPORT_SYMBOL_GPL(vmitap_packet_passes);
 
 void vmitap_packet_fire(struct vmitap_kernel_site *site, const void *args, struct sk_buff *packet)
 {

@@ -75,6 +75,7 @@ struct vmitap_refused vmitap_plan_install(struct vmitap_kernel_site *site, const
 {
 	struct vmitap_refused refusal;
 	struct vmitap_plan *plan;
+	bool chooses;
 	u64 payload;
 
 	refusal = check(site, request, fetches, slots, &payload);
@@ -89,6 +90,7 @@ struct vmitap_refused vmitap_plan_install(struct vmitap_kernel_site *site, const
 		kfree(plan);
 		return refusal;
 	}
+	chooses = plan->filter || request->sample > 1;
 	plan->trigger = site->id;
 	plan->flags = request->flags;
 	plan->sample = request->sample;
@@ -99,7 +101,12 @@ struct vmitap_refused vmitap_plan_install(struct vmitap_kernel_site *site, const
 	plan->fetch_count = request->fetch_count;
 	memcpy(plan->fetches, fetches, array_size(request->fetch_count, sizeof(*fetches)));
 	atomic_set(&site->passed, 0);
+	/* Whoever sees the new plan has been asked to choose, if it does. */
+	if (chooses)
+		WRITE_ONCE(site->chooses, true);
 	replace(site, plan);
+	if (!chooses)
+		WRITE_ONCE(site->chooses, false);
 	static_key_enable(&site->tracepoint.key);
 	return refusal;
 }

@@ -9,10 +9,10 @@ address=$(address packets)
 vif=vif$id.0
 
 transfers() { # ROUND TAP: a bulk one, where a packet is up to 64 KiB, and one where it is a frame of Ethernet
-	for shape in 'bulk 65535 8000000' 'frames 1 3000000'; do
+	for shape in 'bulk 65535 8000000 6' 'frames 1 3000000 12'; do
 		set -- "$1" "$2" $shape
 		/bin/ip link set "$vif" gso_max_segs "$4" || return 1
-		/root/xen_transfer.stripped "$id" "$address" --warm-up 300000 --slices 6 --bytes "$5" --label "$1 $2 $3" >>/out/packet.txt ||
+		/root/xen_transfer.stripped "$id" "$address" --warm-up 300000 --slices "$6" --bytes "$5" --label "$1 $2 $3" >>/out/packet.txt ||
 			return 1
 	done
 }

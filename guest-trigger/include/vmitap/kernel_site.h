@@ -24,7 +24,7 @@ struct vmitap_origin;
 
 /* The name of every site's tracepoint, by address; the number is that of this layout: a module of another
  * one does not load. */
-extern const char vmitap_sites_1[];
+extern const char vmitap_sites_2[];
 
 enum vmitap_site_kind {
 	VMITAP_KERNEL_TRIGGER = 1,
@@ -45,6 +45,7 @@ struct vmitap_kernel_site {
 	/* vmitap.ko's own, zero at the start. */
 	u32 id;
 	atomic_t passed;
+	bool chooses; /* its plan has a filter, or takes one fire in so many */
 	struct vmitap_plan __rcu *plan;
 	struct vmitap_origin *origin;
 	struct list_head list;
@@ -59,13 +60,17 @@ void vmitap_fire(struct vmitap_kernel_site *site, const void *args);
 
 /* Whether a packet is to be recorded: it passes the filter, and is one in so many if the host asked for
  * that. As vmitap_fire(), but not in NMI context. The packet is nobody else's meanwhile; it is left as it was. */
-bool vmitap_packet_wanted(struct vmitap_kernel_site *site, struct sk_buff *packet);
+bool vmitap_packet_passes(struct vmitap_kernel_site *site, struct sk_buff *packet);
+static inline bool vmitap_packet_wanted(struct vmitap_kernel_site *site, struct sk_buff *packet)
+{
+	return !READ_ONCE(site->chooses) || vmitap_packet_passes(site, packet);
+}
 /* Fires for a packet that is wanted. */
 void vmitap_packet_fire(struct vmitap_kernel_site *site, const void *args, struct sk_buff *packet);
 
 #define VMITAP_SITE_INITIAL_(kind_, variable_, size_, text_, arguments_) \
 	{                                                                \
-		.tracepoint = { .name = vmitap_sites_1, .key = STATIC_KEY_INIT_FALSE }, \
+		.tracepoint = { .name = vmitap_sites_2, .key = STATIC_KEY_INIT_FALSE }, \
 		.variable = (variable_), .size = (size_), .text_size = sizeof(text_),   \
 		.line = __LINE__, .kind = (kind_), .arguments = (arguments_),           \
 	}
