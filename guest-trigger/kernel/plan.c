@@ -101,9 +101,11 @@ struct vmitap_refused vmitap_plan_install(struct vmitap_kernel_site *site, const
 	plan->fetch_count = request->fetch_count;
 	memcpy(plan->fetches, fetches, array_size(request->fetch_count, sizeof(*fetches)));
 	atomic_set(&site->passed, 0);
-	/* Whoever sees the new plan has been asked to choose, if it does. */
-	if (chooses)
+	/* Nobody sees the new plan who was not asked to choose, if it does. */
+	if (chooses && !site->chooses) {
 		WRITE_ONCE(site->chooses, true);
+		synchronize_rcu();
+	}
 	replace(site, plan);
 	if (!chooses)
 		WRITE_ONCE(site->chooses, false);
