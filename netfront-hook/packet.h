@@ -32,16 +32,18 @@ static __always_inline const u8 *packet_frame_bytes(void *context, u32 offset, u
 	return likely(offset + size <= frame->linear_size) ? frame->linear + offset : packet_collect(frame, offset, size);
 }
 
-/* In pieces that are a few moves each: at the whole of it the compiler takes the string instruction, which is slow to begin. */
+/*
+ * What a packet need not have: all but what stands before the queue and from the interface on. In pieces that are a few
+ * moves each: at the whole of it the compiler takes the string instruction, which is slow to begin.
+ */
 static __always_inline void packet_clear(struct packet *packet)
 {
-	enum { PIECE = sizeof(*packet) / 3 };
+	enum { BEGIN = offsetof(struct packet, queue), END = offsetof(struct packet, interface), PIECE = 40 };
 	u8 *const bytes = (u8 *)packet;
 
-	static_assert(PIECE * 3 == sizeof(*packet));
-	memset(bytes, 0, PIECE);
-	memset(bytes + PIECE, 0, PIECE);
-	memset(bytes + 2 * PIECE, 0, PIECE);
+	static_assert(END - BEGIN <= 2 * PIECE);
+	memset(bytes + BEGIN, 0, PIECE);
+	memset(bytes + BEGIN + PIECE, 0, END - BEGIN - PIECE);
 }
 
 static inline void packet_name_device(struct packet *packet, const struct net_device *device)

@@ -63,6 +63,7 @@ struct vmitap_producer {
 struct vmitap_record {
 	struct vmitap_producer *producer;
 	vmitap_u64 position; /* of its first slot */
+	struct vmitap_slot_first *first;
 	vmitap_u64 slot;     /* of the slot being written */
 	vmitap_u8 *cursor;   /* where the next payload byte goes */
 	vmitap_u32 room;     /* payload bytes left in that slot */
@@ -230,7 +231,8 @@ static inline bool vmitap_reserve_slots(struct vmitap_producer *producer, struct
 	record->lost = vmitap_take_lost(producer);
 	record->producer = producer;
 	record->slot = record->position;
-	record->cursor = vmitap_slot_at(producer, record->position)->first.payload;
+	record->first = &vmitap_slot_at(producer, record->position)->first;
+	record->cursor = record->first->payload;
 	record->room = VMITAP_FIRST_PAYLOAD;
 	record->left = payload_size;
 	record->size = VMITAP_CAST(vmitap_u16, payload_size);
@@ -349,7 +351,7 @@ static inline void vmitap_publish(struct vmitap_record *record, vmitap_u32 trigg
 				  vmitap_u64 ticks)
 {
 	struct vmitap_producer *const producer = record->producer;
-	struct vmitap_slot_first *const slot = &vmitap_slot_at(producer, record->position)->first;
+	struct vmitap_slot_first *const slot = record->first;
 
 	vmitap_record_fill(record);
 	slot->size = record->size;
