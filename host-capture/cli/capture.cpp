@@ -31,6 +31,7 @@
 #include "cli/patience.hpp"
 #include "cli/progress.hpp"
 #include "cli/report.hpp"
+#include "cli/say.hpp"
 #include "cli/terminal.hpp"
 
 namespace vmitap::cli {
@@ -140,8 +141,7 @@ std::string known_triggers(const std::vector<std::string>& guests) {
 // Which rule of a file the error is of.
 void tell_rule(const Error& error, const std::string& file) {
   if (file.empty() || error.rule.empty()) return;
-  fmt::print(stderr, "  in {}, rule {}: {}\n", printable(file), printable(error.rule),
-             printable(error.expression));
+  say("  in {}, rule {}: {}\n", printable(file), printable(error.rule), printable(error.expression));
 }
 
 // An unknown trigger is told together with those there are.
@@ -149,7 +149,7 @@ Exit report_start(const Error& error, const CaptureOptions& given, const pipelin
   const auto named = [&](const pipeline::Rule& rule) { return rule.on == error.subject; };
   const Exit exit = report(error);
   if (error.code == Errc::unknown_name && std::ranges::any_of(options.rules, named)) {
-    fmt::print(stderr, "  triggers of {}\n", known_triggers(given.guests));
+    say("  triggers of {}\n", known_triggers(given.guests));
   }
   tell_rule(error, given.rule_file);
   return exit;
@@ -214,12 +214,12 @@ void tell_ends(const std::vector<GuestEnd>& ends, std::size_t guests, std::size_
 
 Exit finish(const Result<Summary>& summary, const pipeline::Statistics& last, const Output& output) {
   if (summary) {
-    fmt::print(stderr, "vmitap: {}\n", summary_text(*summary, output.path, last.bytes_written));
+    say("vmitap: {}\n", summary_text(*summary, output.path, last.bytes_written));
     return Exit::ok;
   }
   if (is_broken_pipe(summary.error(), output)) return Exit::ok;
   report(summary.error(), Exit::cut_short);
-  fmt::print(stderr, "  {}\n", kept_text(last.records, output));
+  say("  {}\n", kept_text(last.records, output));
   return Exit::cut_short;
 }
 

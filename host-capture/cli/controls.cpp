@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "base/least_privilege.hpp"
+#include "cli/say.hpp"
 #include "cli/terminal.hpp"
 
 namespace vmitap::cli {
@@ -160,8 +161,8 @@ void Controls::stop(const char* why) {
 
 void Controls::end_at_once(int signal) {
   keys_.leave();
-  fmt::print(stderr, "\nvmitap: ended at once{}\n",
-             capture_ != nullptr ? "; the capture is cut off, what was flushed can be read" : "");
+  say("\nvmitap: ended at once{}\n",
+      capture_ != nullptr ? "; the capture is cut off, what was flushed can be read" : "");
   ::_exit(128 + signal);
 }
 

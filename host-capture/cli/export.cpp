@@ -17,6 +17,7 @@
 #include "cli/patience.hpp"
 #include "cli/report.hpp"
 #include "cli/rule_file.hpp"
+#include "cli/say.hpp"
 #include "cli/shown_series.hpp"
 #include "sink/chart.hpp"
 #include "sink/html_report.hpp"
@@ -112,10 +113,10 @@ Exit export_packets(const ExportOptions& options, const std::string& output) {
                      plural(outcome->of_others, "packet"), sink::kInterfacesMax),
          "a guest that tells so many devices lies; --rule NAME picks one rule's packets");
   }
-  fmt::print(stderr, "vmitap: {} to {}{}\n", plural(outcome->packets, "packet"), printable(output),
-             outcome->others == 0
-                 ? std::string()
-                 : fmt::format("; {} without a packet's bytes left out", plural(outcome->others, "record")));
+  say("vmitap: {} to {}{}\n", plural(outcome->packets, "packet"), printable(output),
+      outcome->others == 0
+          ? std::string()
+          : fmt::format("; {} without a packet's bytes left out", plural(outcome->others, "record")));
   return Exit::ok;
 }
 
@@ -163,8 +164,8 @@ Exit export_charts(const ExportOptions& options, const std::string& output) {
                                                    : sink::html_report(*read, title, options.together));
   if (written) written = stream->close();
   if (!written) return report(written.error());
-  fmt::print(stderr, "vmitap: {} to {}\n",
-             plural(sink::charts_of(read->series, options.together).size(), "chart"), printable(output));
+  say("vmitap: {} to {}\n", plural(sink::charts_of(read->series, options.together).size(), "chart"),
+      printable(output));
   return Exit::ok;
 }
 

@@ -18,6 +18,7 @@
 #include "cli/guest_types.hpp"
 #include "cli/manual_socket.hpp"
 #include "cli/patience.hpp"
+#include "cli/say.hpp"
 #include "cli/site_text.hpp"
 #include "cli/terminal.hpp"
 
@@ -177,10 +178,9 @@ Exit list(const ListOptions& options) {
     print(guest, style);
   }
   if (guests.empty()) {
-    fmt::print(stderr,
-               "No guest runs here.\n"
-               "  Start a program that was built with vmitap's guest library; vmitap doctor tells what is in "
-               "the way.\n");
+    say("No guest runs here.\n"
+        "  Start a program that was built with vmitap's guest library; vmitap doctor tells what is in "
+        "the way.\n");
   }
   return Exit::ok;
 }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The command. What each part does stands in the file of its name.
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -107,10 +109,19 @@ int run(int argc, char** argv) {
 }
 
 }  // namespace
+// Who starts us may have closed them: the next file that is opened would be taken for one. Writing to such a
+// one is an error.
+void take_standard_streams() {
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+    if (::fcntl(fd, F_GETFD) < 0 && errno == EBADF) [[maybe_unused]]
+      const int same = ::open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+}
+
 }  // namespace vmitap::cli
 
 // Errors are values everywhere below; what a library throws beyond them ends here, in words.
 int main(int argc, char** argv) {
+  vmitap::cli::take_standard_streams();
   try {
     vmitap::cli::take_stack();
     return vmitap::cli::run(argc, argv);
@@ -118,6 +129,12 @@ int main(int argc, char** argv) {
     return static_cast<int>(vmitap::cli::report("there is not enough memory",
                                                 "give it more: ulimit -v, a cgroup, or dom0's own"));
   } catch (const std::system_error& error) {
+    const int sys = error.code().value();
+    if (sys == ENOSPC || sys == EPIPE || sys == EIO || sys == EBADF) {
+      return static_cast<int>(
+          vmitap::cli::report(fmt::format("standard output cannot be written: {}", error.code().message()),
+                              "give it a place that has room and is open"));
+    }
     return static_cast<int>(vmitap::cli::report(
         fmt::format("the system refused a thread or a lock: {}", error.what()),
         "if this is not a lack of memory (ulimit -v) or of processes (ulimit -u), please report it"));

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <utility>
 
+#include "cli/say.hpp"
 #include "cli/terminal.hpp"
 
 namespace vmitap::cli {
@@ -17,9 +18,9 @@ Patience::Patience(std::string what) {
     using namespace std::chrono_literals;
     std::unique_lock lock(mutex_);
     if (over_.wait_for(lock, 1s, [this] { return is_over_; })) return;
-    fmt::print(stderr, "{} …", text);
+    say("{} …", text);
     over_.wait(lock, [this] { return is_over_; });
-    fmt::print(stderr, "\r\033[K");
+    say("\r\033[K");
   });
 }
 

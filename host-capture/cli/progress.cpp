@@ -9,6 +9,7 @@
 
 #include "base/printable.hpp"
 #include "base/quantity_text.hpp"
+#include "cli/say.hpp"
 #include "cli/terminal.hpp"
 
 namespace vmitap::cli {
@@ -63,13 +64,13 @@ void Progress::show(const pipeline::Statistics& now) {
     line += (used == 0 ? "" : "   ") + shown;
     used += text.size() + 3;
   }
-  fmt::print(stderr, "\r\033[K{}", line);
+  say("\r\033[K{}", line);
   std::fflush(stderr);
   drawn_ = true;
 }
 
 void Progress::clear() {
-  if (drawn_) fmt::print(stderr, "\r\033[K");
+  if (drawn_) say("\r\033[K");
   drawn_ = false;
 }
 

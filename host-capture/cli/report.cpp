@@ -6,6 +6,7 @@
 
 #include "base/error_text.hpp"
 #include "base/printable.hpp"
+#include "cli/say.hpp"
 #include "cli/terminal.hpp"
 
 namespace vmitap::cli {
@@ -20,23 +21,23 @@ void point_at(const Error& error, const Style& style) {
   const std::string before = printable(text.substr(0, *error.number - 1));
   std::size_t columns = 0;
   for (const char c : before) columns += (static_cast<unsigned char>(c) & 0xc0) != 0x80 ? 1 : 0;
-  fmt::print(stderr, "    {}\n    {}{}\n", printable(text), std::string(columns, ' '), style.red("^"));
+  say("    {}\n    {}{}\n", printable(text), std::string(columns, ' '), style.red("^"));
 }
 
 }  // namespace
 
 Exit report(const Error& error, Exit exit) {
   const Style style(STDERR_FILENO);
-  fmt::print(stderr, "{} {}\n", style.red("vmitap:"), describe(error));
+  say("{} {}\n", style.red("vmitap:"), describe(error));
   point_at(error, style);
-  fmt::print(stderr, "  {}\n", remedy(error));
+  say("  {}\n", remedy(error));
   return exit;
 }
 
 Exit report(std::string_view what, std::string_view remedy, Exit exit) {
   const Style style(STDERR_FILENO);
-  fmt::print(stderr, "{} {}\n", style.red("vmitap:"), what);
-  if (!remedy.empty()) fmt::print(stderr, "  {}\n", remedy);
+  say("{} {}\n", style.red("vmitap:"), what);
+  if (!remedy.empty()) say("  {}\n", remedy);
   return exit;
 }
 
@@ -47,8 +48,8 @@ Exit report_of_file(const Error& error) {
 
 void warn(std::string_view what, std::string_view remedy) {
   const Style style(STDERR_FILENO);
-  fmt::print(stderr, "{} {}\n", style.yellow("vmitap: note:"), what);
-  if (!remedy.empty()) fmt::print(stderr, "  {}\n", remedy);
+  say("{} {}\n", style.yellow("vmitap: note:"), what);
+  if (!remedy.empty()) say("  {}\n", remedy);
 }
 
 }  // namespace vmitap::cli
