@@ -151,5 +151,29 @@ class Endings(Case):
         self.fails(vmitap("capture", guest.name, "--on", "tock", "-o", file), 1, "tock")
         self.assertEqual(file.read_bytes(), before)
 
+    def test_what_cannot_be_said_costs_no_capture(self):
+        for where in ["2>/dev/full", "2>&-"]:
+            with self.subTest(where):
+                stays, leaves = self.guest(), self.guest()
+                file = self.folder / f"unsaid{len(where)}.mcap"
+                capture = subprocess.Popen(["sh", "-c", f'exec "$@" {where}', "sh", command, "capture", stays.name, leaves.name,
+                                            "--on", "tick", "-o", file])
+                wait_until("the capture's start", file.exists)
+                leaves.tell("exit 0")  # which is to be told
+                wait_until("its end", lambda: not listed(leaves.pid))
+                time.sleep(0.5)
+                stays.do("tick 3")
+                capture.send_signal(signal.SIGINT)
+                self.assertEqual(capture.wait(20), 0)
+                self.assertEqual((self.info(file)["complete"], len(self.records(file))), (True, 3))
+
+    def test_a_closed_standard_output_is_an_error_and_no_other_file(self):
+        guest = self.guest()
+        result = subprocess.run(["sh", "-c", 'exec "$@" >&-', "sh", command, "capture", guest.name, "--every", "1ms", "--read", "stats", "-o", "-"],
+                                capture_output=True, text=True, timeout=30)
+        self.assertIn(result.returncode, [1, 3], result.stderr)
+        self.assertIn("standard output", result.stderr)
+        guest.do("tick 1")
+
 
 main()
