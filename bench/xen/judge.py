@@ -80,10 +80,11 @@ def all_seen(folder):
         if tap in IN_MODE_AT_LEAST:
             info = json.loads((folder / f"info-{tap}-{number}.json").read_text())
             seen = info["records"]
-            one = modes.setdefault(tap, {"handed": 0, "records": 0, "lost": 0, "in_mode": 0})
+            one = modes.setdefault(tap, {"handed": 0, "records": 0, "lost": 0, "in_mode": 0, "unread": 0})
             one["handed"] += handed
             one["records"] += seen
             one["lost"] += info["lost"]
+            one["unread"] += sum(sum(rule["unread"].values()) for rule in info["rules"])
             one["in_mode"] += sum(rule["modes"].get(tap.upper(), 0) for rule in info["rules"])
         elif tap.startswith("print"):
             seen = int(rest[0])
@@ -94,7 +95,8 @@ def all_seen(folder):
         one["share"] = one["in_mode"] / one["records"] if one["records"] else 0
         within = one["share"] >= IN_MODE_AT_LEAST[mode]
         held &= within
-        print(f"{NAMES[mode]}: {one['records']} records of {one['handed']} packets, {one['lost']} lost, {one['share']:.1%} taken in that mode"
+        print(f"{NAMES[mode]}: {one['records']} records of {one['handed']} packets, {one['lost']} lost, {one['share']:.1%} taken in that mode,"
+              f" {one['unread']} without their variable"
               f"{'' if within else '  MISSED'}")
     return held, modes
 
