@@ -523,9 +523,13 @@ Result<Summary> Capture::Impl::close() {
     return fail(
         {.code = Errc::unsupported, .operation = "wait", .subject = "a capture that was waited for already"});
   closed = true;
-  // Of one that drain gave up at the very end it has not told.
-  for (const auto& [guest, why] : left_out)
-    if (std::ranges::find(guests_ended, guest, &GuestEnd::guest) == guests_ended.end()) note_end(guest, why);
+  {
+    // Of one that drain gave up at the very end it has not told.
+    const std::lock_guard lock(mutex);
+    for (const auto& [guest, why] : left_out)
+      if (std::ranges::find(guests_ended, guest, &GuestEnd::guest) == guests_ended.end())
+        note_end(guest, why);
+  }
   const Summary result = summary();
   auto written = has_begun ? sink->close(result) : Result<void>();
   controls.clear();  // waits for who takes time over an answer
