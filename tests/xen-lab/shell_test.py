@@ -65,6 +65,10 @@ def main():
     terminal.say("vmitap capture xen:pv --every 100ms --read 'kernel:jiffies:unsigned long' --count 2 -o - | tail -n 2; echo done")
     captured = terminal.until(r"done\s+" + PROMPT, 60)
     assert '"kernel:jiffies:unsigned long":' in captured, captured
+    terminal.say("(while sleep 1; do guest pv true; done) 2>/dev/null & vmitap capture xen:pv --debug-dir debug --on packet.rx --count 10 "
+                 "--read 'sk->snd_cwnd' -o - | grep -c '\"ip_version\":4'; kill $!; echo packets")
+    packets = terminal.until(r"\npackets\s[\s\S]*" + PROMPT, 60)
+    assert re.search(r"\n\s*([1-9]|10)\s", packets), packets
     terminal.say("guest pvh 'uname -s; exit 5'; echo status $?")
     answer = terminal.until(PROMPT, 30)
     assert "Linux" in answer and "status 5" in answer, answer

@@ -14,7 +14,7 @@ options=()
 for guest in pv:pv:160:2 pvh:pvh:160:1; do
 	options+=(--guest "$guest")
 	guest=${guest%%:*}
-	for module in vmitap vmitap_example; do options+=(--module "$guest:$build/xen/modules/$module.ko"); done
+	for module in vmitap vmitap_example netfront_hook; do options+=(--module "$guest:$build/xen/modules/$module.ko"); done
 	options+=(--guest-script "$guest:$here/try-guest")
 done
 for file in "$build"/xen/root/*; do options+=(--dom0-file "$file"); done
