@@ -16,6 +16,7 @@
 #include <array>
 #include <chrono>
 #include <cstring>
+#include <fstream>
 #include <optional>
 #include <string>
 #include <thread>
@@ -260,12 +261,16 @@ TEST_F(VifTapTest, what_there_is_no_time_for_is_counted) {
 // A load becomes 13 of the kernel's own steps, of 8 bytes: no kernel's limit has room for so many, as it
 // comes.
 TEST_F(VifTapTest, a_filter_without_room_is_refused_and_changes_nothing) {
+  // Where an administrator raised the limit, as our own remedy says, there is room, and nothing to see.
+  std::size_t limit = 0;
+  std::ifstream("/proc/sys/net/core/optmem_max") >> limit;
+  if (limit > 131072) GTEST_SKIP() << "net.core.optmem_max was raised here";
   std::vector<vmitap_filter_step> large(2400, {BPF_LD | BPF_B | BPF_ABS, 0, 0, 12});
   large.push_back({BPF_RET | BPF_K, 0, 0, 1});
   ASSERT_TRUE(tap_->arm({.trigger = kReceived, .filter = compiled("greater 200")}));
   for (const TriggerId trigger : {kReceived, kSent}) {
     const auto armed = tap_->arm({.trigger = trigger, .filter = large});
-    if (armed) GTEST_SKIP() << "net.core.optmem_max was raised here";
+    ASSERT_FALSE(armed);
     EXPECT_EQ(armed.error().sys, ENOMEM);
     EXPECT_NE(armed.error().hint.find("net.core.optmem_max"), std::string::npos);
   }
