@@ -8,7 +8,7 @@ import signal
 import subprocess
 import time
 
-from harness import Case, command, listed, main, vmitap, wait_until
+from harness import Case, capturing, command, listed, main, vmitap, wait_until
 
 
 class Endings(Case):
@@ -158,7 +158,7 @@ class Endings(Case):
                 file = self.folder / f"unsaid{len(where)}.mcap"
                 capture = subprocess.Popen(["sh", "-c", f'exec "$@" {where}', "sh", command, "capture", stays.name, leaves.name,
                                             "--on", "tick", "-o", file])
-                wait_until("the capture's start", file.exists)
+                wait_until("the capture's start", lambda: capturing(stays) and capturing(leaves))
                 leaves.tell("exit 0")  # which is to be told
                 wait_until("its end", lambda: not listed(leaves.pid))
                 time.sleep(0.5)

@@ -95,7 +95,7 @@ class TestHost {
   [[nodiscard]] int doorbell() const { return doorbell_; }
   [[nodiscard]] int guest_memory() const { return guest_memory_; }
 
-  // Drains what there is.
+  // Drains what there is: what comes meanwhile, no more than the rings hold at once.
   std::vector<Seen> drain();
   // Drains until enough() or 30 seconds have passed. Sleeps as a host sleeps.
   std::vector<Seen> drain_until(const std::function<bool(const std::vector<Seen>&)>& enough);
