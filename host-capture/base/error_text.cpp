@@ -118,7 +118,7 @@ std::string remedy(const Error& error) {
           "the guest is damaged or hostile: restart it (in a domain: load vmitap.ko anew), built from this "
           "release");
     case Errc::no_debug_info:
-      return or_hint("compile it with -g, or give the folder of its separate debug files");
+      return or_hint("compile it with -g, or give the folder of its separate debug files: --debug-dir DIR");
     case Errc::stale_debug_info:
       return or_hint("restart the guest after a build, or give the debug files of the build that runs");
     case Errc::bad_debug_info:

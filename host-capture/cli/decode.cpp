@@ -28,7 +28,8 @@ using sink::Json;
 
 constexpr const char* kHelp = R"(
 Fields are named as they were captured: pcb->cwnd, stats.mean, table[3].state; the facts of a record are
-rule, trigger, sequence, time, time_ns, monotonic_ns, thread, mode, skid_ns, pause_ns, lost_before, guest.
+rule, trigger, sequence, time, time_ns, monotonic_ns, thread, mode, skid_ns, pause_ns, lost_before, guest,
+connection.
 "args." or "values." in front says which of two of one name. Records of rules that have none of the
 fields are left out. What could not be read is empty (CSV) or null.
 

@@ -149,6 +149,9 @@ Exit export_charts(const ExportOptions& options, const std::string& output) {
   warn_of(read->read, read->lost, options.file);
   warn_of_outside(read->outside);
   warn_of_others(read->of_others);
+  if (read->series.empty() && from.count() != 0)
+    return report(fmt::format("there is no value later than {} after the first", options.from),
+                  "leave --from away, or give less");
   if (read->series.empty()) {
     return report("there are no numbers to show",
                   "name numbers, members of structs among them: --fields FIELD[,FIELD...]; vmitap info FILE "

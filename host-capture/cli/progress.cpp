@@ -101,7 +101,7 @@ std::string summary_text(const Summary& summary, const std::string& file, std::u
         fmt::format("; {} taken LIVE as the guest could not be paused", count_text(summary.pause_failures()));
   }
   if (summary.sync_timeouts() != 0)
-    text += fmt::format("; {} SYNC waits given up", count_text(summary.sync_timeouts()));
+    text += fmt::format("; {} given up", plural(summary.sync_timeouts(), "SYNC wait"));
   return text;
 }
 

@@ -37,6 +37,14 @@ Error unknown(const char* among, const std::string& name, const std::vector<std:
           .hint = nearest(name, std::vector<std::string_view>(known.begin(), known.end()))};
 }
 
+// The guest as the capture has it (backend:id), its id, or its program, with or without the backend.
+bool means(const std::string& text, const GuestInfo& guest) {
+  const std::string& name = guest.name();
+  const std::size_t behind_backend = name.find(':') + 1;
+  return text == name || text == name.substr(behind_backend) || text == guest.program() ||
+         text == name.substr(0, behind_backend) + guest.program();
+}
+
 // What a series is in that time. A value holds until the next, so the last one before it stands at its begin.
 void cut(Series& series, std::uint64_t begin_ns, std::uint64_t end_ns) {
   auto& samples = series.samples;
@@ -59,7 +67,13 @@ class SeriesReader {
  public:
   explicit SeriesReader(const SeriesOptions& options) : options_(options), names_(options.fields) {}
 
-  void session(const Session& session) { began_ns_ = session.time_ns(); }
+  void session(const Session& session) {
+    began_ns_ = session.time_ns();
+    for (const GuestInfo& guest : session.guests()) {
+      guests_.push_back(guest.name());
+      if (means(options_.guest, guest)) meant_guests_.insert(guest.name());
+    }
+  }
   void summary(const Summary& summary) { ended_ns_ = summary.end_time_ns(); }
 
   void channel(const Channel& channel) {
@@ -86,7 +100,8 @@ class SeriesReader {
     if (!message) return;  // vmitap decode tells how many
     const Json json = record_json(decoder_.rule(record.channel), record, **message);
     const std::string guest = json.value("guest", "");
-    if (!options_.guest.empty() && !guest.empty() && guest != options_.guest) return;
+    if (!options_.guest.empty() && (guest.empty() ? meant_guests_.empty() : !meant_guests_.contains(guest)))
+      return;
     const std::string connection = json.value("connection", "");
     if (connection.find(options_.connection) == std::string::npos) {
       if (passed_over_.size() < kPassedOverMax) passed_over_.insert(connection);
@@ -102,6 +117,8 @@ class SeriesReader {
   Result<std::vector<Series>> finish() {
     if (!options_.rule.empty() && std::ranges::find(rules_, options_.rule) == rules_.end())
       return fail(unknown("among the rules", options_.rule, rules_));
+    if (!options_.guest.empty() && meant_guests_.empty())
+      return fail(unknown("among the guests", options_.guest, guests_));
     if (auto known = names_.all_known(); !known) return fail(std::move(known.error()));
     if (series_.empty() && !passed_over_.empty())
       return fail(
@@ -145,7 +162,11 @@ class SeriesReader {
   void cut_to_span(std::vector<Series>& all) const {
     if (all.empty() || (options_.from_ns == 0 && options_.span_ns == 0)) return;
     std::uint64_t begin = std::numeric_limits<std::uint64_t>::max();
-    for (const Series& series : all) begin = std::min(begin, series.samples.front().time_ns);
+    std::uint64_t last = 0;
+    for (const Series& series : all) {
+      begin = std::min(begin, series.samples.front().time_ns);
+      last = std::max(last, series.samples.back().time_ns);
+    }
     const auto later = [](std::uint64_t time, std::uint64_t by) {
       return by > std::numeric_limits<std::uint64_t>::max() - time ? std::numeric_limits<std::uint64_t>::max()
                                                                    : time + by;
@@ -153,6 +174,8 @@ class SeriesReader {
     begin = later(begin, options_.from_ns);
     const std::uint64_t end =
         later(begin, options_.span_ns == 0 ? std::numeric_limits<std::uint64_t>::max() : options_.span_ns);
+    // Behind the last value of all nothing is known to hold.
+    if (begin > last) return all.clear();
     for (Series& series : all) cut(series, begin, end);
     std::erase_if(all, [](const Series& series) { return series.samples.empty(); });
   }
@@ -187,7 +210,8 @@ class SeriesReader {
   const SeriesOptions& options_;
   FieldNames names_;
   RecordDecoder decoder_;
-  std::vector<std::string> rules_;
+  std::vector<std::string> rules_, guests_;
+  std::set<std::string> meant_guests_;                    // by options_.guest
   std::map<std::uint32_t, std::vector<Source>> sources_;  // by channel
   std::map<std::string, std::size_t> orders_;             // of fields that nobody named
   std::map<std::tuple<std::string, std::string, std::size_t>, Series> series_;

@@ -27,8 +27,9 @@ struct Series {
 };
 
 struct SeriesOptions {
-  std::string rule = {}, guest = {},
-              connection = {};           // only of these, if not empty; the connection's name contains it
+  // Only of these, if not empty. The guest by its name in the capture, its id or its program; the
+  // connection's name contains it.
+  std::string rule = {}, guest = {}, connection = {};
   std::vector<std::string> fields = {};  // empty: all that are numbers among the values
   // Of the time since the first sample; at its begin stands what held then. No span: to the end.
   std::uint64_t from_ns = 0, span_ns = 0;
@@ -49,8 +50,8 @@ struct SeriesOutcome {
   std::uint64_t of_others = 0;
 };
 
-// Errc::unknown_name of a rule, a field or a connection that there is not; Errc::io, Errc::bad_file. A field
-// that is no number in any record, or in none of that time, has no series.
+// Errc::unknown_name of a rule, a guest, a field or a connection that there is not; Errc::io, Errc::bad_file.
+// A field that is no number in any record, or in none of that time, has no series.
 Result<SeriesOutcome> read_series(const std::string& path, const SeriesOptions& options);
 
 // Leaves so many connections, those with the most samples, in their order; of equal ones the first. Returns

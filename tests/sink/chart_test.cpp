@@ -73,6 +73,17 @@ TEST_F(Charts, TakeOneConnectionByAPartOfItsName) {
   EXPECT_EQ(near.error().hint, "tcp 10.77.1.2:2000 <-> 10.77.1.1:80");
 }
 
+TEST_F(Charts, TakeTheGuestByNameIdOrProgram) {
+  const GuestInfo guest = test::session().guests(0);
+  const std::string id = guest.name().substr(guest.name().find(':') + 1);
+  for (const std::string& text : {guest.name(), id, guest.program(), "local:" + guest.program()})
+    EXPECT_EQ(read_series(path_, {.guest = text})->series.size(), 2u) << text;
+  const auto none = read_series(path_, {.guest = guest.name() + "1"});
+  ASSERT_FALSE(none);
+  EXPECT_EQ(none.error().code, Errc::unknown_name);
+  EXPECT_EQ(none.error().hint, guest.name());
+}
+
 TEST_F(Charts, CountValuesOfMoreConnectionsThanTheyKeep) {
   const auto read = read_series(path_, {.connections_max = 1});
   ASSERT_TRUE(read);
@@ -100,6 +111,7 @@ TEST_F(Charts, ShowAPartOfTheTime) {
   EXPECT_EQ(samples[0].value, 5);
   EXPECT_EQ(samples[1].value, 6);
   EXPECT_EQ(samples[2].value, 8);
+  EXPECT_TRUE(read_series(path_, {.from_ns = 99'000'001})->series.empty());
   const auto all = read_series(path_, {.connection = ":1000", .span_ns = ~std::uint64_t{0}});
   ASSERT_TRUE(all);
   EXPECT_EQ(all->series[0].samples.size(), 75u);
