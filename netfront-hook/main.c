@@ -13,7 +13,7 @@ static int __init netfront_hook_init(void)
 		return error;
 	if (!devices_netfront)
 		pr_info("netfront_hook: there is no device of xen-netfront yet; packet.rx and packet.tx wait for one\n");
-	error = hooks_attach();
+	error = hooks_start();
 	if (error)
 		devices_stop();
 	return error;
@@ -21,7 +21,7 @@ static int __init netfront_hook_init(void)
 
 static void __exit netfront_hook_exit(void)
 {
-	hooks_detach();
+	hooks_stop();
 	devices_stop();
 }
 

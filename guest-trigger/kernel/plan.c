@@ -69,6 +69,19 @@ static void replace(struct vmitap_kernel_site *site, struct vmitap_plan *plan)
 		call_rcu(&old->rcu, free_plan);
 }
 
+static int attach(const struct vmitap_kernel_site *site)
+{
+	if (!site->attachment || static_key_enabled(&site->tracepoint.key))
+		return 0;
+	return site->attachment->attach();
+}
+
+static void detach(const struct vmitap_kernel_site *site)
+{
+	if (site->attachment && static_key_enabled(&site->tracepoint.key))
+		site->attachment->detach();
+}
+
 struct vmitap_refused vmitap_plan_install(struct vmitap_kernel_site *site, const struct vmitap_arm *request,
 					  const struct vmitap_fetch *fetches,
 					  const struct vmitap_filter_step *filter, u32 slots)
@@ -77,6 +90,7 @@ struct vmitap_refused vmitap_plan_install(struct vmitap_kernel_site *site, const
 	struct vmitap_plan *plan;
 	bool chooses;
 	u64 payload;
+	int error;
 
 	refusal = check(site, request, fetches, slots, &payload);
 	if (refusal.reason)
@@ -89,6 +103,11 @@ struct vmitap_refused vmitap_plan_install(struct vmitap_kernel_site *site, const
 		refusal = refused(VMITAP_REFUSED_FILTER, -PTR_ERR(plan->filter));
 		kfree(plan);
 		return refusal;
+	}
+	error = attach(site);
+	if (error) {
+		free_plan(&plan->rcu);
+		return refused(VMITAP_REFUSED_MEMORY, -error);
 	}
 	chooses = plan->filter || request->sample > 1;
 	plan->trigger = site->id;
@@ -115,6 +134,7 @@ struct vmitap_refused vmitap_plan_install(struct vmitap_kernel_site *site, const
 
 void vmitap_plan_remove(struct vmitap_kernel_site *site)
 {
+	detach(site);
 	static_key_disable(&site->tracepoint.key);
 	replace(site, NULL);
 }

@@ -11,8 +11,8 @@
 #include "plan.h"
 #include "state.h"
 
-const char vmitap_sites_2[] = "vmitap";
-EXPORT_SYMBOL_GPL(vmitap_sites_2);
+const char vmitap_sites_3[] = "vmitap";
+EXPORT_SYMBOL_GPL(vmitap_sites_3);
 
 LIST_HEAD(vmitap_origins);
 static u32 last_id, last_module;
@@ -21,7 +21,7 @@ static struct vmitap_kernel_site *site_of(tracepoint_ptr_t *entry)
 {
 	struct tracepoint *tracepoint = tracepoint_ptr_deref(entry);
 
-	if (tracepoint->name != vmitap_sites_2)
+	if (tracepoint->name != vmitap_sites_3)
 		return NULL; /* somebody's real one */
 	return container_of(tracepoint, struct vmitap_kernel_site, tracepoint);
 }

@@ -26,7 +26,7 @@
 		__typeof__(__VA_ARGS__) *vmitap_type;                                                    \
 		char text[sizeof(text_)];                                                                \
 	} vmitap_mark_here_##unique asm("vmitap_mark_here_" #unique) __used VMITAP_SITES_SECTION_ = {    \
-		VMITAP_SITE_INITIAL_(kind_, (const void __force *)&(__VA_ARGS__), sizeof(__VA_ARGS__), text_, 0), \
+		VMITAP_SITE_INITIAL_(kind_, NULL, (const void __force *)&(__VA_ARGS__), sizeof(__VA_ARGS__), text_, 0), \
 		NULL, text_                                                                              \
 	};                                                                                               \
 	asm(VMITAP_SITE_ENTRY_("vmitap_mark_here_" #unique))

@@ -24,13 +24,23 @@ struct vmitap_origin;
 
 /* The name of every site's tracepoint, by address; the number is that of this layout: a module of another
  * one does not load. */
-extern const char vmitap_sites_2[];
+extern const char vmitap_sites_3[];
 
 enum vmitap_site_kind {
 	VMITAP_KERNEL_TRIGGER = 1,
 	VMITAP_KERNEL_MARK,
 	VMITAP_KERNEL_MARK_PER_CPU,
 	VMITAP_KERNEL_PACKET_TRIGGER, /* packet_trigger.h */
+};
+
+/*
+ * What brings a trigger's site to be reached, a probe at a tracepoint for example. It is attached only while the trigger is
+ * armed, so that nobody pays for one that is not. Process context, one call at a time; they may sleep. Calls may come as long
+ * as the module's memory stands: before its init function, and after its exit function.
+ */
+struct vmitap_attachment {
+	int (*attach)(void); /* 0 or a negative errno: the trigger is not armed then */
+	void (*detach)(void);
 };
 
 struct vmitap_kernel_site {
@@ -41,6 +51,7 @@ struct vmitap_kernel_site {
 	u32 line;
 	u16 kind; /* enum vmitap_site_kind */
 	u16 arguments;
+	const struct vmitap_attachment *attachment; /* NULL: the site is reached by itself */
 
 	/* vmitap.ko's own, zero at the start. */
 	u32 id;
@@ -68,11 +79,12 @@ static inline bool vmitap_packet_wanted(struct vmitap_kernel_site *site, struct 
 /* Fires for a packet that is wanted. */
 void vmitap_packet_fire(struct vmitap_kernel_site *site, const void *args, struct sk_buff *packet);
 
-#define VMITAP_SITE_INITIAL_(kind_, variable_, size_, text_, arguments_) \
+#define VMITAP_SITE_INITIAL_(kind_, attachment_, variable_, size_, text_, arguments_) \
 	{                                                                \
-		.tracepoint = { .name = vmitap_sites_2, .key = STATIC_KEY_INIT_FALSE }, \
+		.tracepoint = { .name = vmitap_sites_3, .key = STATIC_KEY_INIT_FALSE }, \
 		.variable = (variable_), .size = (size_), .text_size = sizeof(text_),   \
 		.line = __LINE__, .kind = (kind_), .arguments = (arguments_),           \
+		.attachment = (attachment_),                                            \
 	}
 
 /* Of what is filled before it is used: kernels may be built to zero all that is not said to be so. */

@@ -96,7 +96,7 @@ enum vmitap_refusal {
 	VMITAP_REFUSED_VERSION = 1,  /* detail: the version the guest speaks */
 	VMITAP_REFUSED_CAPTURED = 2, /* detail: as vmitap_welcome.captured_by */
 	VMITAP_REFUSED_TRIGGER = 3,  /* no such trigger id */
-	VMITAP_REFUSED_MEMORY = 4,   /* detail: errno */
+	VMITAP_REFUSED_MEMORY = 4,   /* or what the trigger is attached to could not be; detail: errno */
 	VMITAP_REFUSED_MESSAGE = 5,  /* malformed, out of range, or not allowed now */
 	VMITAP_REFUSED_SIZE = 6,     /* arguments and inline values exceed a record; detail: its payload, bytes */
 	VMITAP_REFUSED_FILTER = 7,   /* the guest's kernel takes no such filter, or the trigger none; detail: errno */

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# The hook comes and goes 200 times under traffic, half of them while it is captured: no packet is lost, no grant
-# leaks, the guest's kernel has nothing to complain of.
+# The hook stands at a tracepoint while somebody listens there, and only then. It comes and goes 200 times under traffic,
+# half of them while it is captured: no packet is lost, no grant leaks, the guest's kernel has nothing to complain of.
 # timeout: 300
 rounds=${VMITAP_XEN_ROUNDS:-200}
 name=$(echo "$PV_GUESTS" | head -n 1)
@@ -11,6 +11,13 @@ load "$name" netfront_hook
 free_grants() { # what the guest's kernel itself counts
 	vmitap capture "xen:$name" --every 50ms --count 1 --read 'kernel:gnttab_free_count:int' -o $scratch/grants.mcap >/dev/null 2>&1 || true
 	vmitap decode $scratch/grants.mcap --format csv --fields 'values.kernel:gnttab_free_count:int' | sed -n 2p
+}
+# Which of the kernel's tracepoints call anybody, as their static branches say.
+tracepoints='napi_gro_receive_entry net_dev_start_xmit tcp_probe tcp_retransmit_skb'
+branches=$(for tracepoint in $tracepoints; do echo "kernel:__tracepoint_$tracepoint:struct tracepoint.key.enabled.counter"; done | paste -sd ,)
+probes() { # [options of capture]
+	vmitap capture "xen:$name" --debug-dir /root/debug --count 1 --read "$branches" -o $scratch/probes.mcap "$@" >/dev/null 2>&1 || true
+	vmitap decode $scratch/probes.mcap --format csv --fields "$branches" | sed -n 2p
 }
 # What either end of the driver counted more than the other, sent and received, then what they threw away. Each is asked when
 # nothing is under way any more, the guest by itself: what it is told are packets. (TCP sends again what is only late, so its
@@ -38,6 +45,10 @@ complaints >$scratch/complaints
 grants=$(free_grants)
 echo "thrown away before: $before, free grants: $grants"
 [ "$grants" -gt 0 ] || fail "the guest's free grants"
+
+equal "probes while nobody listens" 0,0,0,0 "$(probes --every 50ms)"
+equal "probes while somebody listens to what is sent" 0,1,0,0 "$(probes --on packet.tx --mode inline)"
+equal "probes when nobody listens any more" 0,0,0,0 "$(probes --every 50ms)"
 
 # Of a trigger that comes and goes the capture goes on.
 turns="for i in \$(seq $((rounds / 2))); do rmmod netfront_hook && insmod /root/modules/netfront_hook.ko || exit 1; done"
