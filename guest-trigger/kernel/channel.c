@@ -148,6 +148,12 @@ void vmitap_channel_close(struct vmitap_channel *channel)
 	memset(channel, 0, sizeof(*channel));
 }
 
+unsigned int vmitap_channel_pages(const struct vmitap_channel *channel)
+{
+	return channel->guest.count + channel->host.count + channel->catalog.count + channel->replies.count +
+	       channel->requests.count + channel->directory_pages.count;
+}
+
 void vmitap_channel_retire(struct vmitap_channel *channel)
 {
 	if (!channel->directory || !channel->irq)

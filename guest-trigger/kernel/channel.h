@@ -42,6 +42,9 @@ int vmitap_channel_open(struct vmitap_channel *channel, const struct vmitap_chan
 			irq_handler_t handler, void *context);
 void vmitap_channel_close(struct vmitap_channel *channel);
 
+/* Pages that it pins, each of which is granted. */
+unsigned int vmitap_channel_pages(const struct vmitap_channel *channel);
+
 /*
  * The domain was restored or migrated, and so is another: grants, port and host are gone. Makes them anew for the
  * same pages; the host is not present. 0 or a negative errno: then try again.

@@ -48,30 +48,44 @@ static long make(struct file *file, void __user *user)
 	return 0;
 }
 
-/* No lock is held over a copy from or to the program: its memory may be a file system's or a debugger's, who take as long
- * as they like. */
+static long put_catalog(struct vmitap_program *program, const void *copy, u64 size)
+{
+	long error = 0;
+
+	mutex_lock(&program->lock);
+	if (program->leaving)
+		error = -ENODEV;
+	else
+		vmitap_catalog_copy(&program->channel, copy, size);
+	mutex_unlock(&program->lock);
+	if (!error)
+		vmitap_channel_notify(&program->channel);
+	return error;
+}
+
+/* No lock but the program's for this alone is held over a copy from it: its memory may be a file system's or a debugger's, who
+ * take as long as they like. */
 static long publish(struct vmitap_program *program, const void __user *user)
 {
 	struct vmitap_device_catalog catalog;
 	void *copy;
-	long error = 0;
+	long error;
 
 	if (copy_from_user(&catalog, user, sizeof(catalog)))
 		return -EFAULT;
 	if (catalog.size > (u64)program->channel.catalog.count * VMITAP_PAGE_SIZE)
 		return -E2BIG;
-	copy = vmemdup_user(u64_to_user_ptr(catalog.address), catalog.size);
-	if (IS_ERR(copy))
-		return PTR_ERR(copy);
-	mutex_lock(&program->lock);
-	if (program->leaving)
-		error = -ENODEV;
+	if (mutex_lock_killable(&program->publishing))
+		return -EINTR;
+	copy = kvmalloc(catalog.size, GFP_KERNEL_ACCOUNT);
+	if (!copy)
+		error = -ENOMEM;
+	else if (copy_from_user(copy, u64_to_user_ptr(catalog.address), catalog.size))
+		error = -EFAULT;
 	else
-		vmitap_catalog_copy(&program->channel, copy, catalog.size);
-	mutex_unlock(&program->lock);
+		error = put_catalog(program, copy, catalog.size);
 	kvfree(copy);
-	if (!error)
-		vmitap_channel_notify(&program->channel);
+	mutex_unlock(&program->publishing);
 	return error;
 }
 

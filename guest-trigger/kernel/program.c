@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "program.h"
 
+#include <linux/cred.h>
 #include <linux/ctype.h>
 #include <linux/err.h>
 #include <linux/log2.h>
@@ -16,12 +17,18 @@
 #include "xenstore.h"
 
 /*
- * What one program may pin at most: rings and catalog, in pages. All of them: an eighth of the memory, and half of what the
- * domain may grant, as its disks and network need grants, too.
+ * What one program may ask for at most: rings and catalog, in pages. All that all of them pin: an eighth of the memory, and
+ * half of what the domain may grant, as its disks and network need grants, too.
  */
 #define PAGES_MAX 8192
 #define SHARE_OF_MEMORY 8
 #define SHARE_OF_GRANTS 2
+/*
+ * Each has an event channel, and keys in xenstore, of which a domain has a thousand, and those of its devices are among them.
+ * dom0 looks at 64 channels, the kernel's among them. No user but root gets all.
+ */
+#define PROGRAMS_MAX 63
+#define PROGRAMS_OF_USER_MAX 32
 
 static LIST_HEAD(programs);
 static DEFINE_MUTEX(programs_lock); /* outside of each program's own; of what follows, too */
@@ -111,15 +118,29 @@ static int advertise(struct vmitap_program *program)
 	return error;
 }
 
-/* Also one that left while its pages are still mapped. */
+/* Also one that leaves, until xenstore has it no more: its pages may be mapped longer than its number is its own. */
 static bool is_known(pid_t pid)
 {
 	const struct vmitap_program *program;
 
 	list_for_each_entry(program, &programs, list)
-		if (program->pid == pid)
+		if (program->pid == pid &&
+		    (!READ_ONCE(program->leaving) || READ_ONCE(program->channel.advertised)))
 			return true;
 	return false;
+}
+
+/* Those that left count while somebody has their file. */
+static bool are_too_many(kuid_t user)
+{
+	const struct vmitap_program *program;
+	unsigned int all = 0, of_user = 0;
+
+	list_for_each_entry(program, &programs, list) {
+		all++;
+		of_user += uid_eq(program->user, user);
+	}
+	return all >= PROGRAMS_MAX || (of_user >= PROGRAMS_OF_USER_MAX && !uid_eq(user, GLOBAL_ROOT_UID));
 }
 
 static unsigned long pinned_max(void)
@@ -131,17 +152,21 @@ static unsigned long pinned_max(void)
 
 static int add(struct vmitap_program *program, const struct vmitap_device_channel *wanted)
 {
+	unsigned int pages;
 	int error;
 
 	if (is_known(program->pid))
 		return -EBUSY;
-	if (pinned + pages_of(wanted) > pinned_max())
+	if (are_too_many(program->user) || pinned + pages_of(wanted) > pinned_max())
 		return -ENOSPC;
 	error = make_channel(program, wanted);
 	if (error)
 		return error;
-	program->pages = pages_of(wanted);
-	pinned += program->pages;
+	pages = vmitap_channel_pages(&program->channel) + DIV_ROUND_UP(sizeof(*program), PAGE_SIZE);
+	if (pinned + pages > pinned_max())
+		return -ENOSPC;
+	program->pages = pages;
+	pinned += pages;
 	list_add_tail(&program->list, &programs);
 	return 0;
 }
@@ -153,14 +178,16 @@ struct vmitap_program *vmitap_program_open(struct vmitap_device_channel *wanted)
 
 	if (!is_possible(wanted))
 		return ERR_PTR(-EINVAL);
-	program = kvzalloc(sizeof(*program), GFP_KERNEL);
+	program = kvzalloc(sizeof(*program), GFP_KERNEL_ACCOUNT);
 	if (!program)
 		return ERR_PTR(-ENOMEM);
 	mutex_init(&program->lock);
+	mutex_init(&program->publishing);
 	init_waitqueue_head(&program->changed);
 	INIT_DELAYED_WORK(&program->tick, tick);
 	INIT_LIST_HEAD(&program->list);
 	program->pid = task_tgid_nr(current);
+	program->user = current_uid();
 	program->mm = current->mm;
 	mmgrab(program->mm);
 

@@ -15,11 +15,13 @@
 struct vmitap_program {
 	struct list_head list;
 	struct mutex lock; /* of channel and mailbox, but for notify and present */
+	struct mutex publishing; /* outside of lock: a program's catalogs come one at a time */
 	struct vmitap_channel channel;
 	wait_queue_head_t changed;   /* the host notified us, or is gone */
 	struct delayed_work tick;
 	struct mm_struct *mm; /* its page tables' top stays allocated while we tell of it */
 	pid_t pid;
+	kuid_t user;
 	unsigned int pages; /* pinned */
 	bool leaving;
 	bool present_told; /* presence as the program knows it */

@@ -47,9 +47,9 @@ void vmitap_xenstore_withdraw(struct vmitap_channel *channel)
 
 	if (!channel->advertised)
 		return;
-	channel->advertised = false;
 	/* One removal takes all that stands below, as one. A restored domain has none of it. */
 	error = xenbus_rm(XBT_NIL, VMITAP_XENSTORE_DIRECTORY, channel->node);
+	WRITE_ONCE(channel->advertised, false);
 	if (error && error != -ENOENT)
 		vmitap_warn("cannot remove %s/%s from xenstore: %d\n", VMITAP_XENSTORE_DIRECTORY, channel->node,
 			    error);

@@ -9,6 +9,7 @@ export VMITAP_LAB_CACHE=${VMITAP_LAB_CACHE:-$build/xen-lab} VMITAP_LAB_VERBOSE=1
 
 echo "A Xen host of your own: hypervisor, dom0 and two guests, under QEMU. Up in half a minute, gone at exit."
 echo "(If it hangs: Ctrl-A, then X. What you leave in its /out comes back into ./lab-out.)"
+echo "First the guests' kernel modules are built and the images packed, which takes a minute the first time …"
 "$here/prepare.sh" "$build"
 options=()
 for guest in pv:pv:160:2 pvh:pvh:160:1; do

@@ -19,7 +19,7 @@ export VMITAP_LAB_CACHE=${VMITAP_LAB_CACHE:-$build/xen-lab}
 for wanted; do
 	compgen -G "$here/scenarios/$wanted*.sh" >/dev/null || { echo "run.sh: no scenario's name begins with '$wanted'" >&2; exit 2; }
 done
-"$lab/prepare.sh" "$build"
+"$lab/prepare.sh" "$build" "$here"/modules/*/
 
 options=(--timeout "${VMITAP_XEN_TIMEOUT:-1800}" --out "$out" --dom0-file "$here/scenarios" --dom0-file "$here/lib.sh")
 for guest in ${VMITAP_XEN_GUESTS:-pv1:pv:128:2 pv2:pv:128:2 pvh1:pvh:128:1 pvh2:pvh:128:1}; do
