@@ -74,7 +74,7 @@ qemu() { # DOM0-ARGUMENTS SERIAL...: the machine; README.md has the reasons
 	for one; do serials+=(-serial "$one"); done
 	# shellcheck disable=SC2086 # words
 	exec ${timeout:+timeout --foreground -k 5 "$timeout"} \
-		qemu-system-x86_64 -machine q35,accel=tcg -cpu max,-smap,-rdtscp,-xsave,-cx16 $processors -m "$(memory_mb)" \
+		qemu-system-x86_64 -machine q35,accel=tcg -cpu max,-smap,-rdtscp,-xsave $processors -m "$(memory_mb)" \
 		-display none -monitor none -nodefaults -no-reboot "${serials[@]}" \
 		-drive "file=$work/out.img,format=raw,if=none,id=out,cache=unsafe" \
 		-device virtio-blk-pci,drive=out,disable-legacy=on,iommu_platform=on \

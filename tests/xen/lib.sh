@@ -67,6 +67,12 @@ eventually() {
 	echo "$begun $ $what"
 }
 
+# no_complaints GUEST [PATTERN]: its kernel answers, and has said nothing of the kind.
+no_complaints() {
+	guest "$1" dmesg >$scratch/dmesg || fail "the kernel's log of $1"
+	equal "the kernel of $1 complains" "" "$(grep -E "BUG|WARNING|Oops|Call Trace${2:+|$2}" $scratch/dmesg)"
+}
+
 somebody_captures() { vmitap list --json | grep -q '"capturing": *true'; } # any guest, by anybody
 
 # The guardian of a capture's pauses.

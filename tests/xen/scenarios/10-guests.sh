@@ -3,7 +3,7 @@
 # timeout: 120
 for name in $GUESTS; do
 	check "$name answers pings" ping -c 2 -W 2 "$(address "$name")"
-	equal "the kernel of $name complains" "" "$(guest "$name" dmesg | grep -E 'BUG|WARNING|Oops|Call Trace')"
+	no_complaints "$name"
 	refuse "a command's status comes back" 7 '^said$' guest "$name" 'echo said; exit 7'
 	expect "$name is in the list" "^$name +$(domid "$name") " xl list
 done

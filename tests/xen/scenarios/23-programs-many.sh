@@ -9,7 +9,7 @@ nobody=65534
 free() { guest "$name" "sed -n 's/^MemFree: *\([0-9]*\) kB/\1/p' /proc/meminfo"; }
 interrupts() { guest "$name" 'grep -c " vmitap$" /proc/interrupts'; }
 many() { # USER COUNT SECONDS: in the background; what it says
-	guest "$name" "/root/open_often $1 $2 $3 >/root/many.$1 2>&1 & while [ ! -s /root/many.$1 ]; do usleep 50000; done; cat /root/many.$1"
+	guest "$name" "rm -f /root/many.$1; /root/open_often $1 $2 $3 >/root/many.$1 2>&1 & while [ ! -s /root/many.$1 ]; do usleep 50000; done; cat /root/many.$1"
 }
 
 before=$(free) alone=$(interrupts)
