@@ -71,7 +71,11 @@ Result<std::unique_ptr<Drain>> Drain::make(std::vector<DrainGuest> guests, const
   bool good = drain->epoll_ && drain->timer_ && drain->wake_ && watch(drain->timer_.get(), source(kTimer)) &&
               watch(drain->wake_.get(), source(kWake));
   for (std::uint32_t i = 0; i < drain->guests_.size(); ++i) {
-    good = good && watch(drain->guests_[i].guest->doorbell(), source(kDoorbell, i));
+    DrainGuest& guest = drain->guests_[i];
+    guest.objects = guest.plans->objects().size();
+    guest.rules = guest.plans->rules().size();
+    guest.sites = guest.plans->sites().size();
+    good = good && watch(guest.guest->doorbell(), source(kDoorbell, i));
   }
   if (!good) return fail({.code = Errc::system, .operation = "epoll", .sys = errno});
   const auto now = Clock::now();
@@ -120,7 +124,7 @@ std::string Drain::run() {
     }
     if (std::ranges::all_of(guests_, &DrainGuest::gone)) break;
     const auto now = Clock::now();
-    if (now - busy_ < kSpin) {
+    if (is_planning_ || now - busy_ < kSpin) {
       std::this_thread::yield();  // to the stages behind, or to the guest, where cores are few
     } else {
       sleep(now);
@@ -143,7 +147,15 @@ bool Drain::collect(Batch& batch) {
   const auto now = Clock::now();
   tick(batch, now);
   fire_by_hand(batch);
-  if (has_news_.load(std::memory_order_relaxed)) hear(batch);
+  if (has_news_.load(std::memory_order_relaxed)) {
+    hear();
+    is_planning_ = true;
+  }
+  if (is_planning_) {
+    is_planning_ = false;
+    for (std::uint32_t i = 0; i < guests_.size(); ++i)
+      is_planning_ = plan_new_sites(batch, i) || is_planning_;
+  }
   if (now - housekept_ >= kHousekeeping) housekeeping(batch, now);
   any = any || !batch.events.empty() || !batch.losses.empty() || !batch.announcements.empty() || batch.flush;
   return any;
@@ -298,7 +310,7 @@ void Drain::sleep(Clock::time_point now) {
     if (!guest.gone) guest.consumer->cancel_sleep();
 }
 
-void Drain::hear(Batch& batch) {
+void Drain::hear() {
   has_news_.exchange(false, std::memory_order_acquire);
   for (std::uint32_t i = 0; i < guests_.size(); ++i) {
     DrainGuest& guest = guests_[i];
@@ -308,8 +320,8 @@ void Drain::hear(Batch& batch) {
         guest.last_words = kFinalRecords;
       } else if (std::holds_alternative<Control::Disarmed>(*news)) {
         guest.disarmed = true;
-      } else if (const auto* listing = std::get_if<Listing>(&*news)) {
-        plan_new_sites(batch, i, *listing);
+      } else if (auto* listing = std::get_if<Listing>(&*news)) {
+        guest.plans->update(std::move(*listing));
       } else {
         lose_new_triggers(i, std::get<Error>(*news));
       }
@@ -341,29 +353,31 @@ void Drain::bury(Batch& batch, std::uint32_t index) {
   on_end_(std::move(end));
 }
 
-void Drain::plan_new_sites(Batch& batch, std::uint32_t index, const Listing& listing) {
+// A little of it, as the rings of all guests wait meanwhile; false if nothing is left.
+bool Drain::plan_new_sites(Batch& batch, std::uint32_t index) {
   DrainGuest& guest = guests_[index];
-  const std::size_t sites = guest.plans->sites().size();
-  const std::size_t rules = guest.plans->rules().size();
-  const std::size_t objects = guest.plans->objects().size();
+  if (guest.gone || guest.last_words) return false;
+  Plans& plans = *guest.plans;
   auto announcement = std::make_shared<Announcement>();
-  const auto updated = guest.plans->update(listing, options_, next_channel_);
-  for (std::size_t i = rules; i < guest.plans->rules().size(); ++i)
-    announcement->channels.push_back(channel_of(guest.plans->rules()[i]));
-  const auto& all = guest.plans->objects();
-  for (std::size_t i = objects; i < all.size(); ++i) {
-    const bool known = std::any_of(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(i),
-                                   [&](const auto& other) { return other.catalog == all[i].catalog; });
-    if (known) continue;
-    types::to_proto(*all[i].catalog, announcement->catalogs.emplace_back());
+  if (const auto& all = plans.objects(); guest.objects < all.size()) {
+    const auto at = all.begin() + static_cast<std::ptrdiff_t>(guest.objects++);
+    const bool known =
+        std::any_of(all.begin(), at, [&](const auto& other) { return other.catalog == at->catalog; });
+    if (!known) types::to_proto(*at->catalog, announcement->catalogs.emplace_back());
+  } else if (plans.is_updating()) {
+    if (const auto planned = plans.step(options_, next_channel_); !planned)
+      lose_new_triggers(index, planned.error());
+    for (; guest.rules < plans.rules().size(); ++guest.rules)
+      announcement->channels.push_back(channel_of(plans.rules()[guest.rules]));
+  } else {
+    std::vector<backend::ArmRequest> arm;
+    for (; guest.sites < plans.sites().size(); ++guest.sites) arm.push_back(plans.sites()[guest.sites].arm);
+    if (!arm.empty()) guest.control->arm(std::move(arm));
+    return false;
   }
   if (!announcement->channels.empty() || !announcement->catalogs.empty())
     batch.announcements.push_back(std::move(announcement));
-  std::vector<backend::ArmRequest> arm;
-  for (std::size_t i = sites; i < guest.plans->sites().size(); ++i)
-    arm.push_back(guest.plans->sites()[i].arm);
-  if (!arm.empty()) guest.control->arm(std::move(arm));
-  if (!updated) lose_new_triggers(index, updated.error());
+  return true;
 }
 
 void Drain::lose_new_triggers(std::uint32_t index, const Error& why) {
@@ -396,13 +410,13 @@ bool Drain::hand_on(std::unique_ptr<Batch>& batch) {
 void Drain::disarm_all(std::unique_ptr<Batch>& batch) {
   for (DrainGuest& guest : guests_) {
     std::vector<TriggerId> triggers;
-    for (const SitePlan& site : guest.plans->sites()) triggers.push_back(site.id);
+    for (std::size_t i = 0; i < guest.sites; ++i) triggers.push_back(guest.plans->sites()[i].id);
     guest.control->disarm(std::move(triggers));
   }
   const auto over = [](const DrainGuest& guest) { return guest.gone || guest.last_words || guest.disarmed; };
   for (const auto until = Clock::now() + kFarewell;
        !std::ranges::all_of(guests_, over) && Clock::now() < until;) {
-    hear(*batch);
+    hear();
     if (!hand_on(batch)) std::this_thread::sleep_for(kSpin);
   }
 }

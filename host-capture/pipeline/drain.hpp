@@ -36,6 +36,10 @@ struct DrainGuest {
   bool gone = false;  // nothing more comes
   bool disarmed = false;
   std::optional<std::size_t> allowance = {};  // at the end: how many records more it may bring
+  // Of its plans: what is announced, and armed.
+  std::size_t objects = 0;
+  std::size_t rules = 0;
+  std::size_t sites = 0;
 };
 
 class Drain {
@@ -89,13 +93,13 @@ class Drain {
   void lose(std::uint32_t guest, Loss::Reason reason, std::uint64_t count, std::uint32_t ring = 0,
             std::string detail = {});
   void sleep(Clock::time_point now);
-  void hear(Batch& batch);
+  void hear();
   void bury(Batch& batch, std::uint32_t guest);
   static bool has_records(DrainGuest& guest);
   bool all_quiet();
   std::unique_ptr<Batch> empty_batch();
   void lose_new_triggers(std::uint32_t guest, const Error& why);
-  void plan_new_sites(Batch& batch, std::uint32_t guest, const Listing& listing);
+  bool plan_new_sites(Batch& batch, std::uint32_t guest);
   void wake() noexcept;
   void disarm_all(std::unique_ptr<Batch>& batch);
   bool hand_on(std::unique_ptr<Batch>& batch);
@@ -114,6 +118,7 @@ class Drain {
   std::atomic<bool> stopping_{false};
   std::atomic<std::uint32_t> manual_{0};
   std::atomic<bool> has_news_{false};
+  bool is_planning_ = false;  // for some guest
   OnEnd on_end_;
   Clock::time_point busy_;
   Clock::time_point housekept_;

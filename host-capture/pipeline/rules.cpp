@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "pipeline/rules.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 #include <limits>
@@ -19,6 +21,8 @@ constexpr std::chrono::seconds kLoading{20};  // of all that is new
 constexpr std::size_t kRecordMax = std::size_t{32} << 20;
 constexpr std::size_t kCopiesMax = 16;  // of one object, as dlmopen() makes them
 constexpr std::size_t kSitesMax = 16384;
+// Of a step, in sites that are looked at. To make a channel costs more than to look at thousands.
+constexpr std::size_t kStep = 256;
 
 Mode default_mode(const Rule& rule) { return rule.mode.value_or(rule.on.empty() ? PAUSED : SYNC); }
 
@@ -46,17 +50,6 @@ std::shared_ptr<const types::Catalog> as_it_runs(std::shared_ptr<const types::Ca
       mine->marks[i].per_cpu = site.per_cpu;
     }
   return object;
-}
-
-// The same arguments: names, spelled types and places.
-bool same_shape(const types::Catalog& catalog_a, const types::TriggerSite& a, const types::Catalog& catalog_b,
-                const types::TriggerSite& b) {
-  return std::ranges::equal(a.arguments, b.arguments,
-                            [&](const types::Argument& x, const types::Argument& y) {
-                              return x.name == y.name && x.offset == y.offset &&
-                                     catalog_a.spelling(x.type) == catalog_b.spelling(y.type);
-                            }) &&
-         &catalog_a == &catalog_b;
 }
 
 tl::unexpected<Error> unknown_trigger(const std::string& name, const backend::GuestCatalog& listed) {
@@ -236,18 +229,39 @@ Result<void> Plans::resolve(const Options& options, ChannelId& next_channel) {
       if (auto fed = feed(*manual_, **plan, options); !fed) return fed;
     }
   }
-  publish_kernel();
+  publish();
   return {};
 }
 
-Result<void> Plans::update(const Listing& listing, const Options& options, ChannelId& next_channel) {
+void Plans::update(Listing listing) {
   take_objects(listing);
-  for (std::size_t i = 0; i < options.rules.size(); ++i) {
-    if (options.rules[i].on.empty()) continue;
-    if (auto planned = plan_trigger(i, listing.catalog, options, next_channel); !planned) return planned;
-  }
-  publish_kernel();
+  update_.emplace(Update{.listed = std::move(listing.catalog)});
+}
+
+Result<void> Plans::step(const Options& options, ChannelId& next_channel) {
+  const auto planned = plan_listed(options, next_channel);
+  if (planned && !*planned) return {};
+  update_.reset();
+  publish();
+  if (!planned) return fail(Error(planned.error()));
   return {};
+}
+
+// True if that was all.
+Result<bool> Plans::plan_listed(const Options& options, ChannelId& next_channel) {
+  auto& [listed, rule, next] = *update_;
+  for (effort_ = 0; rule < options.rules.size(); ++rule, next = 0) {
+    const std::string& on = options.rules[rule].on;
+    while (!on.empty() && next < listed.sites.size()) {
+      if (effort_ >= kStep) return false;
+      ++effort_;
+      const backend::GuestSite& site = listed.sites[next++];
+      if (!site.is_trigger || site.name != on || by_id_.contains(site.id)) continue;
+      if (auto planned = plan_site(rule, site, options, next_channel); !planned)
+        return fail(std::move(planned.error()));
+    }
+  }
+  return true;
 }
 
 std::unordered_set<std::uint32_t> Plans::known_modules() const {
@@ -279,7 +293,8 @@ Result<void> Plans::load_cpus(backend::Guest& guest, const backend::GuestCatalog
   return {};
 }
 
-void Plans::publish_kernel() {
+void Plans::publish() {
+  by_id_.merge(fresh_);
   if (!kernel_) return;
   auto catalog = kernel_->publish();
   const bool is_known = std::ranges::any_of(
@@ -294,11 +309,12 @@ void Plans::take_objects(const Listing& listing) {
     object_of_module_[id] = objects_.size();
     objects_.push_back({.catalog = known_before(loaded), .load_bias = module->load_bias});
   }
-  for (const auto& [id, why] : listing.untyped) {
-    Untyped& untyped = untyped_.try_emplace(id, Untyped{.why = why}).first->second;
-    for (const backend::GuestSite& site : listing.catalog.sites)
-      if (!site.is_trigger && site.module == id) untyped.marks.push_back(site.name);
-  }
+  if (listing.untyped.empty()) return;
+  std::unordered_map<std::uint32_t, std::vector<std::string>> marks;
+  for (const backend::GuestSite& site : listing.catalog.sites)
+    if (!site.is_trigger) marks[site.module].push_back(site.name);
+  for (const auto& [id, why] : listing.untyped)
+    untyped_.try_emplace(id, Untyped{.why = why, .marks = std::move(marks[id])});
 }
 
 Error Plans::why_unknown(Error error, std::string_view expression) const {
@@ -342,9 +358,8 @@ Result<void> Plans::plan_site(std::size_t rule_index, const backend::GuestSite& 
     return fail({.code = Errc::protocol, .subject = "a trigger lies in a module that has changed meanwhile"});
   const types::LoadedObject& object = objects_[at->second];
   const std::uint64_t address = site.descriptor.value - object.load_bias;
-  const auto& triggers = object.catalog->triggers;
-  const auto described = std::ranges::find(triggers, LinkAddr{address}, &types::TriggerSite::descriptor);
-  if (described == triggers.end() || described->arguments_size != site.size)
+  const types::TriggerSite* described = described_at(*object.catalog, LinkAddr{address});
+  if (described == nullptr || described->arguments_size != site.size)
     return fail({.code = Errc::bad_debug_info,
                  .operation = "find trigger",
                  .subject = object.catalog->object,
@@ -353,7 +368,7 @@ Result<void> Plans::plan_site(std::size_t rule_index, const backend::GuestSite& 
                          " stands in the running guest but not in the debug information"});
 
   SitePlan* plan = nullptr;
-  if (const auto known = by_id_.find(site.id); known != by_id_.end()) {
+  if (const auto known = fresh_.find(site.id); known != fresh_.end()) {
     plan = known->second;
     const bool planned =
         std::ranges::any_of(plan->feeds, [&](const Feed& feed) { return feed.rule->rule == &rule; });
@@ -373,22 +388,15 @@ Result<void> Plans::plan_site(std::size_t rule_index, const backend::GuestSite& 
     plan->arm.trigger = site.id;
     plan->arm.filter = rule.filter.steps;
     plan->object = object.catalog;
-    plan->load_bias = object.load_bias;
-    plan->described = *described;
-    by_id_[site.id] = plan;
+    fresh_[site.id] = plan;
   }
-  // A site of the same shape feeds the same channel: one that stands in the same object, or in the same
-  // object loaded anew to the same place.
-  for (const SitePlan& other : sites_) {
-    if (&other == plan || other.load_bias != object.load_bias ||
-        !same_shape(*other.object, other.described, *object.catalog, *described))
-      continue;
-    for (const Feed& shared : other.feeds)
-      if (shared.rule->rule == &rule) return feed(*plan, *shared.rule, options);
-  }
+  const ShapeKey shape{&rule, object.catalog.get(), object.load_bias, shape_of(*object.catalog, *described)};
+  if (const auto same = by_shape_.find(shape); same != by_shape_.end())
+    return feed(*plan, *same->second, options);
+  effort_ += kStep;
   const types::Scope scope{.objects = objects_,
                            .site_object = &object,
-                           .site = &plan->described,
+                           .site = described,
                            .kernel = kernel_.get(),
                            .per_cpu_offsets = per_cpu_offsets_};
   const auto mode = [&](const std::vector<types::Value>& values) -> Result<Mode> {
@@ -396,7 +404,31 @@ Result<void> Plans::plan_site(std::size_t rule_index, const backend::GuestSite& 
   };
   auto made = plan_rule(rule, scope, mode, next_channel);
   if (!made) return fail(std::move(made.error()));
+  by_shape_[shape] = *made;
   return feed(*plan, **made, options);
+}
+
+const types::TriggerSite* Plans::described_at(const types::Catalog& catalog, LinkAddr descriptor) {
+  const auto [known, is_new] = described_.try_emplace(&catalog);
+  if (is_new) {
+    for (const types::TriggerSite& site : catalog.triggers)
+      known->second.try_emplace(site.descriptor.value, &site);
+    effort_ += catalog.triggers.size();
+  }
+  const auto found = known->second.find(descriptor.value);
+  return found == known->second.end() ? nullptr : found->second;
+}
+
+// Its arguments: names, places and spelled types.
+std::string_view Plans::shape_of(const types::Catalog& catalog, const types::TriggerSite& site) {
+  const auto [known, is_new] = shapes_.try_emplace(&site);
+  if (is_new) {
+    for (const types::Argument& argument : site.arguments)
+      known->second +=
+          fmt::format("{}\n{}\n{}\n", argument.name, argument.offset, catalog.spelling(argument.type));
+    effort_ += site.arguments.size();
+  }
+  return known->second;
 }
 
 Result<const RulePlan*> Plans::plan_rule(const Rule& rule, const types::Scope& scope, const ModeOf& mode_of,
@@ -429,8 +461,7 @@ Result<const RulePlan*> Plans::plan_rule(const Rule& rule, const types::Scope& s
   plan.mode = *mode;
   if (auto guarded = guard(plan, scope); !guarded) return fail(std::move(guarded.error()));
   if (rule.snap != 0 && scope.site != nullptr) take(packet_bytes(rule.snap));
-  const auto same_name = std::ranges::count_if(
-      rules_, [&](const RulePlan& other) { return name_of(*other.rule) == name_of(rule); });
+  std::size_t& same_name = names_[name_of(rule)];
   plan.channel_name = name_of(rule) + (same_name > 0 ? "#" + std::to_string(same_name + 1) : "");
   if (next_channel == std::numeric_limits<ChannelId>::max())
     return fail({.code = Errc::too_large,
@@ -453,6 +484,7 @@ Result<const RulePlan*> Plans::plan_rule(const Rule& rule, const types::Scope& s
                  .subject = "what a record of rule " + name_of(rule) + " may become, in bytes,",
                  .number = kRecordMax,
                  .hint = "read members, or fewer elements, and not the whole"});
+  ++same_name;
   return &rules_.emplace_back(std::move(plan));
 }
 

@@ -6,9 +6,13 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
+#include <tuple>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
@@ -71,8 +75,6 @@ struct SitePlan {
   std::vector<Feed> feeds;
   backend::ArmRequest arm;
   std::shared_ptr<const types::Catalog> object;
-  std::uint64_t load_bias = 0;
-  types::TriggerSite described;
 };
 
 // What a guest offers, with the types of its objects: what takes long.
@@ -99,8 +101,13 @@ class Plans {
   // types::load_object of an object that a rule needs.
   Result<void> resolve(const Options& options, ChannelId& next_channel);
 
-  // After an object came or went: plans for trigger sites that are new.
-  Result<void> update(const Listing& listing, const Options& options, ChannelId& next_channel);
+  // After an object came or went: trigger sites that are new are planned by the steps that follow, and stand
+  // in site() after the last of them. What an earlier list had is forgotten.
+  void update(Listing listing);
+  [[nodiscard]] bool is_updating() const { return update_.has_value(); }
+  // As much as costs the other guests' records no time worth mention. The last one may fail; what was planned
+  // before stays.
+  Result<void> step(const Options& options, ChannelId& next_channel);
 
   [[nodiscard]] const SitePlan* site(TriggerId id) const {
     const auto found = by_id_.find(id);
@@ -125,8 +132,9 @@ class Plans {
                            const Options& options);
   // Where its CPUs have their own of each per-CPU variable, if an expression names one.
   Result<void> load_cpus(backend::Guest& guest, const backend::GuestCatalog& listed, const Options& options);
-  // The kernel's types are an object like others, once it is known which of them are wanted.
-  void publish_kernel();
+  // What was planned may be used. The kernel's types are an object like others, once it is known which of
+  // them are wanted.
+  void publish();
   void take_objects(const Listing& listing);
   // Of an expression that speaks of nothing that is known: perhaps of a mark in an object without types.
   [[nodiscard]] Error why_unknown(Error error, std::string_view expression) const;
@@ -134,8 +142,11 @@ class Plans {
       std::shared_ptr<const types::Catalog> catalog) const;
   Result<void> plan_trigger(std::size_t rule, const backend::GuestCatalog& listed, const Options& options,
                             ChannelId& next_channel);
+  Result<bool> plan_listed(const Options& options, ChannelId& next_channel);
   Result<void> plan_site(std::size_t rule, const backend::GuestSite& site, const Options& options,
                          ChannelId& next_channel);
+  const types::TriggerSite* described_at(const types::Catalog& catalog, LinkAddr descriptor);
+  std::string_view shape_of(const types::Catalog& catalog, const types::TriggerSite& site);
   // How values can be taken, once it is known what they are.
   using ModeOf = std::function<Result<Mode>(const std::vector<types::Value>& values)>;
   Result<const RulePlan*> plan_rule(const Rule& rule, const types::Scope& scope, const ModeOf& mode_of,
@@ -154,8 +165,25 @@ class Plans {
   };
   std::unordered_map<std::uint32_t, Untyped> untyped_;  // by module
   std::deque<RulePlan> rules_;
+  std::unordered_map<std::string, std::size_t> names_;  // of rules_, and how many have each
   std::deque<SitePlan> sites_;
-  std::unordered_map<TriggerId, SitePlan*> by_id_;
+  std::unordered_map<TriggerId, SitePlan*> by_id_;  // not to be changed: other threads read them
+  std::unordered_map<TriggerId, SitePlan*> fresh_;  // until publish()
+  struct Update {
+    backend::GuestCatalog listed;
+    std::size_t rule = 0;  // the next, and the next site for it
+    std::size_t site = 0;
+  };
+  std::optional<Update> update_;
+  std::size_t effort_ = 0;  // of the step: sites and what is as cheap
+  // By their addresses, which objects_ keep in place.
+  std::unordered_map<const types::Catalog*, std::unordered_map<std::uint64_t, const types::TriggerSite*>>
+      described_;
+  std::unordered_map<const types::TriggerSite*, std::string> shapes_;
+  // Sites of the same shape feed the same channel: those that stand in the same object, or in the same object
+  // loaded anew to the same place.
+  using ShapeKey = std::tuple<const Rule*, const types::Catalog*, std::uint64_t, std::string_view>;
+  std::map<ShapeKey, const RulePlan*> by_shape_;
   std::vector<std::unique_ptr<SitePlan>> timers_;
   std::unique_ptr<SitePlan> manual_;
   std::size_t values_size_max_ = 0;
