@@ -68,11 +68,14 @@ void Control::disarm(std::vector<TriggerId> triggers) {
 
 std::optional<Control::News> Control::next() {
   std::optional<News> news(std::in_place);
-  return news_.try_dequeue(*news) ? std::move(news) : std::nullopt;
+  if (!news_.try_dequeue(*news)) return std::nullopt;
+  unread_.fetch_sub(1, std::memory_order_release);
+  wake();
+  return news;
 }
 
 void Control::tell(News news) {
-  news_.enqueue(std::move(news));
+  if (news_.enqueue(std::move(news))) unread_.fetch_add(1, std::memory_order_relaxed);
   on_news_();
 }
 
@@ -81,7 +84,8 @@ void Control::run(const std::stop_token& stopped) {
     wait(!ended_ && listening_.load(std::memory_order_relaxed));
     try {
       serve(stopped);
-      if (!ended_ && is_new_ && Clock::now() >= look_again_) look(stopped);
+      const bool is_heard = unread_.load(std::memory_order_acquire) == 0;
+      if (!ended_ && is_new_ && is_heard && Clock::now() >= look_again_) look(stopped);
     } catch (const std::bad_alloc&) {
       tell(
           Error{.code = Errc::system, .operation = "allocate memory for what a guest offers", .sys = ENOMEM});
@@ -101,6 +105,7 @@ void Control::wait(bool listens) {
     ends[1].fd = -1;
     patience = static_cast<int>(std::max<std::int64_t>(left.count(), 0));
   }
+  if (looks && unread_.load(std::memory_order_acquire) > 0) patience = -1;  // until next() takes it
   if (::poll(ends.data(), ends.size(), patience) <= 0) return;
   if (ends[0].revents != 0) {
     std::uint64_t count = 0;

@@ -49,6 +49,7 @@ class Control {
   // The drain thread's. Requests are carried out one after the other.
   void arm(std::vector<backend::ArmRequest> requests);
   void disarm(std::vector<TriggerId> triggers);  // the last request; Disarmed says that it is over
+  // While it is not called the guest is not looked at again: what it offers may be large.
   std::optional<News> next();
 
  private:
@@ -76,7 +77,8 @@ class Control {
   std::function<void()> on_news_;
   moodycamel::ConcurrentQueue<Request> requests_;
   moodycamel::ConcurrentQueue<News> news_;
-  Fd wake_;  // eventfd
+  Fd wake_;                             // eventfd
+  std::atomic<std::size_t> unread_{0};  // of news_
   std::atomic<bool> listening_{false};
   bool ended_ = false;   // gone, or disarmed: nothing more is heard
   bool is_new_ = false;  // what the guest offers has changed
