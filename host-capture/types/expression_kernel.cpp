@@ -3,9 +3,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/nearest.hpp"
 #include "base/printable.hpp"
@@ -70,13 +72,15 @@ class KernelParser {
                    .number = name.column,
                    .hint = kernel_.symbols().nearest_to(name.text)});
     }
+    std::vector<std::uint64_t> addresses;
+    for (const KernelSymbols::Symbol& symbol : found)
+      if (addresses.size() < kCandidatesMax &&
+          std::ranges::find(addresses, symbol.address) == addresses.end())
+        addresses.push_back(symbol.address);
+    if (addresses.size() == 1) return found[0];
     std::string candidates;
-    bool is_ambiguous = false;
-    for (std::size_t i = 0; i < found.size() && i < kCandidatesMax; ++i) {
-      is_ambiguous = is_ambiguous || found[i].address != found[0].address;
-      candidates += fmt::format("{}kernel:{:#x}", i == 0 ? "" : ", ", found[i].address);
-    }
-    if (!is_ambiguous) return found[0];
+    for (const std::uint64_t address : addresses)
+      candidates += fmt::format("{}kernel:{:#x}", candidates.empty() ? "" : ", ", address);
     return fail({.code = Errc::ambiguous_name, .subject = std::string(name.text), .hint = candidates});
   }
 

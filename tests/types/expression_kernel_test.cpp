@@ -50,6 +50,8 @@ class KernelExpression : public testing::Test {
     maker.symbol("head", kHead);
     maker.symbol("once", KernelMaker::kText + 0x10, 'd');
     maker.symbol("once", KernelMaker::kText + 0x20, 'd');
+    for (std::uint64_t i = 0; i < 6; ++i)
+      maker.symbol("often", KernelMaker::kText + (i < 5 ? 0x40 : 0x50), 'd');
     maker.symbol("descriptor.5", KernelMaker::kText + 0x30, 'd');
     maker.write_symbols();
     maker.write_per_cpu({0xffff888010000000, 0xffff888020000000});
@@ -154,6 +156,8 @@ TEST_F(KernelExpression, TellsWhatIsWrong) {
   EXPECT_EQ(error("kernel:init_task:struct task_struct.pit", Errc::unknown_name).hint, "pid");
   EXPECT_NE(error("kernel:once:int", Errc::ambiguous_name).hint.find("kernel:0xffffffff81000020"),
             std::string::npos);
+  EXPECT_EQ(error("kernel:often:int", Errc::ambiguous_name).hint,
+            "kernel:0xffffffff81000040, kernel:0xffffffff81000050");
   for (const char* text :
        {"kernel:", "kernel:head:", "kernel:5:int", "kernel:head:*", "kernel:head:void", "kernel:head:void[3]",
         "kernel:runqueues[cpu]", "kernel:runqueues[cpu0", "kernel:head:int[0]", "kernel:head:int]",
