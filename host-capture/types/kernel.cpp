@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/printable.hpp"
 #include "types/layout_check.hpp"
@@ -17,6 +18,7 @@ namespace {
 constexpr std::uint64_t kVmcoreinfoMax = 1 << 20;  // Linux has a page
 // read_image() takes large pieces; one that reaches over a hole is lost as a whole.
 constexpr std::size_t kPiece = 1 << 20;
+constexpr std::size_t kNamesakesMax = 256;  // types; Linux has a few of one name
 
 tl::unexpected<Error> unknown(const char* what, const char* hint) {
   return fail({.code = Errc::unsupported, .subject = what, .hint = hint});
@@ -121,12 +123,18 @@ Catalog& Kernel::changing() {
 }
 
 void Kernel::admit(std::string_view name) {
+  std::vector<BtfId> admitted;
   for (const BtfId id : btf_->named(name)) {
     const btf_type* type = btf_->at(id);
     const bool is_type = btf_is_composite(type) || btf_is_any_enum(type) || btf_is_typedef(type) ||
                          btf_is_int(type) || btf_is_float(type) || btf_is_fwd(type);
-    if (is_type) admit(id);
+    if (is_type) admitted.push_back(id);
+    if (admitted.size() == kNamesakesMax) break;
   }
+  if (admitted.empty()) return;
+  Catalog& catalog = changing();
+  for (const BtfId id : admitted) types_->add(id);
+  seclude_unsound(catalog);
 }
 
 TypeId Kernel::admit(BtfId id) {

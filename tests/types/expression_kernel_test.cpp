@@ -208,5 +208,24 @@ TEST_F(KernelExpression, ShowsTheTypesOfAKernelByName) {
   EXPECT_EQ(missing.error().hint, "mm_struct");
 }
 
+// Each look at what is known so far would make hours of it where there are millions.
+TEST(LyingKernel, OfWhichAllTypesHaveOneNameCostsNoMoreThanAnother) {
+  BtfMaker btf;
+  for (int i = 0; i < 60000; ++i) btf.link(BTF_KIND_FWD, 0, "task_struct");
+  KernelMaker maker;
+  maker.write_btf(btf.bytes());
+  maker.symbol("head", kHead);
+  maker.write_symbols();
+  auto kernel = Kernel::read(maker.image, maker.memory.reader());
+  ASSERT_TRUE(kernel) << describe(kernel.error());
+  Scope scope;
+  scope.kernel = kernel->get();
+  EXPECT_TRUE(resolve("kernel:head:struct task_struct *", scope));
+  EXPECT_LT((*kernel)->catalog()->types.size(), 1000u);
+  const auto missing = resolve("kernel:head:struct task_strukt", scope);
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().hint, "task_struct");
+}
+
 }  // namespace
 }  // namespace vmitap::types
