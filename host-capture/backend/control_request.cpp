@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::size_t kModulesMax = 4096;
 constexpr std::size_t kSitesMax = 65536;
+constexpr std::size_t kTextMax = std::size_t{16} << 20;  // of all sites, as it costs the host
 
 template <class T>
 std::string_view bytes_of(const T& value) {
@@ -20,6 +21,13 @@ std::string_view bytes_of(const T& value) {
 }
 
 auto broken(const char* rule) { return fail({.code = Errc::protocol, .subject = rule}); }
+
+// Arguments of one letter are more than their letters.
+std::size_t weight(const GuestSite& site) {
+  std::size_t bytes = sizeof site.name + site.name.size();
+  for (const std::string& argument : site.arguments) bytes += sizeof argument + argument.size();
+  return bytes;
+}
 
 }  // namespace
 
@@ -88,6 +96,8 @@ Result<bool> CatalogMessages::take(ControlMessage&& message) {
     catalog_.modules.push_back(std::move(*module));
   } else if (auto* site = std::get_if<GuestSite>(&message)) {
     if (catalog_.sites.size() == kSitesMax) return broken("the guest names too many sites");
+    text_ += weight(*site);
+    if (text_ > kTextMax) return broken("the guest says too much of its sites");
     catalog_.sites.push_back(std::move(*site));
   } else if (std::holds_alternative<Listed>(message)) {
     if (auto checked = check_catalog(catalog_); !checked) return fail(std::move(checked.error()));

@@ -28,6 +28,7 @@ class CatalogMessages {
 
  private:
   GuestCatalog catalog_;
+  std::size_t text_ = 0;  // of the sites, in bytes
 };
 
 }  // namespace vmitap::backend

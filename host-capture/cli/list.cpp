@@ -4,10 +4,12 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "backend/guest.hpp"
@@ -47,24 +49,22 @@ struct Listed {
   Result<GuestTypes> types;
 };
 
-std::vector<Listed> survey(std::span<const std::string> debug_dirs) {
-  std::vector<Listed> guests;
-  // A domain has many channels, and may keep us waiting at each: once is enough.
-  std::set<std::pair<std::string, std::uint64_t>> silent;
-  for (backend::Seen& seen : backend::seen_guests()) {
-    Result<GuestTypes> types;
-    const std::pair whose(seen.identity.backend, seen.identity.id);
-    if (seen.problem.empty() && silent.contains(whose)) {
-      seen.problem = "not asked, as another of its domain's channels did not answer";
-    } else if (seen.problem.empty()) {
-      auto guest = backend::open_guest(seen.identity.address);
-      types = guest ? load_guest_types(**guest, debug_dirs, false) : fail(std::move(guest.error()));
-      if (!types) seen.problem = describe(types.error());
-      if (!types && types.error().code == Errc::timeout) silent.insert(whose);
-    }
-    guests.push_back({std::move(seen), std::move(types)});
+// Who did not answer. A domain has many channels, and may keep us waiting at each: once is enough.
+using Silent = std::set<std::pair<std::string, std::uint64_t>>;
+
+Listed look_at(backend::Seen seen, std::span<const std::string> debug_dirs, Silent& silent) {
+  const Patience patience("reading the guests' debug information");
+  Result<GuestTypes> types;
+  const std::pair whose(seen.identity.backend, seen.identity.id);
+  if (seen.problem.empty() && silent.contains(whose)) {
+    seen.problem = "not asked, as another of its domain's channels did not answer";
+  } else if (seen.problem.empty()) {
+    auto guest = backend::open_guest(seen.identity.address);
+    types = guest ? load_guest_types(**guest, debug_dirs, false) : fail(std::move(guest.error()));
+    if (!types) seen.problem = describe(types.error());
+    if (!types && types.error().code == Errc::timeout) silent.insert(whose);
   }
-  return guests;
+  return {std::move(seen), std::move(types)};
 }
 
 // A site whose types are not known, as the guest itself tells it.
@@ -80,6 +80,17 @@ ordered_json bare_json(const backend::GuestSite& site) {
   ordered_json arguments = ordered_json::array();
   for (const std::string& argument : site.arguments) arguments.push_back({{"name", printable(argument)}});
   return {{"name", printable(site.name)}, {"arguments", std::move(arguments)}, {"line", site.line}};
+}
+
+// An element of the array, which is printed while the next guest is not looked at yet.
+void print_json(const ordered_json& guest, bool is_first) {
+  const std::string text = guest.dump(2);
+  std::string_view rest = text;
+  for (const char* before = is_first ? "\n  " : ",\n  "; !rest.empty(); before = "\n  ") {
+    const std::string_view line = rest.substr(0, rest.find('\n'));
+    fmt::print("{}{}", before, line);
+    rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+  }
 }
 
 ordered_json to_json(const Listed& guest) {
@@ -160,24 +171,26 @@ struct ListOptions {
   std::vector<std::string> debug_dirs;
 };
 
+// One after the other: what a guest says of itself is large, if it wants that, and nobody needs two at once.
 Exit list(const ListOptions& options) {
-  std::vector<Listed> guests;
-  {
-    const Patience patience("reading the guests' debug information");
-    guests = survey(options.debug_dirs);
+  const Style style(STDOUT_FILENO);
+  std::vector<backend::Seen> seen = backend::seen_guests();
+  Silent silent;
+  bool is_first = true;
+  if (options.json) fmt::print("[");
+  for (backend::Seen& each : seen) {
+    const Listed guest = look_at(std::move(each), options.debug_dirs, silent);
+    if (options.json) {
+      print_json(to_json(guest), is_first);
+    } else {
+      if (!is_first) fmt::print("\n");
+      print(guest, style);
+    }
+    is_first = false;
   }
   if (options.json) {
-    ordered_json json = ordered_json::array();
-    for (const Listed& guest : guests) json.push_back(to_json(guest));
-    fmt::print("{}\n", json.dump(2));
-    return Exit::ok;
-  }
-  const Style style(STDOUT_FILENO);
-  for (const Listed& guest : guests) {
-    if (&guest != &guests.front()) fmt::print("\n");
-    print(guest, style);
-  }
-  if (guests.empty()) {
+    fmt::print("{}]\n", seen.empty() ? "" : "\n");
+  } else if (seen.empty()) {
     say("No guest runs here.\n"
         "  Start a program that was built with vmitap's guest library; vmitap doctor tells what is in "
         "the way.\n");

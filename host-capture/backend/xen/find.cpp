@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <set>
 
 #include "backend/xen/capture_lock.hpp"
 #include "backend/xen/vif_find.hpp"
@@ -139,7 +140,13 @@ std::vector<Seen> seen_guests() {
       continue;
     }
     const auto all = Advertisement::all(*store, domain.id);
-    for (const Advertisement& advertised : all) seen.push_back({identity_of(*store, domain, advertised), ""});
+    // Each honest channel has pages of its own. One that is many would cost its reading as often.
+    std::set<std::uint32_t> directories;
+    for (const Advertisement& advertised : all)
+      seen.push_back({identity_of(*store, domain, advertised),
+                      directories.insert(advertised.directory.value).second
+                          ? ""
+                          : "broke the contract: its directory is another channel's, too"});
     const auto vifs = vifs_of(*store, domain.id);
     if (all.empty())
       seen.push_back(

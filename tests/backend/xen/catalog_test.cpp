@@ -72,6 +72,24 @@ TEST(XenCatalog, RefusesAMarkOfAKindThatItDoesNotKnow) {
   EXPECT_FALSE(parse(module_message() + mark_message(0x80) + listed()));
 }
 
+// 4 MiB of letters became 48 MiB in the host.
+TEST(XenCatalog, RefusesTheMostArgumentsThatItsPagesHold) {
+  vmitap_site site{};
+  site.module = 1;
+  site.address = 0xffffffffc0001040;
+  site.arguments = 64;
+  std::string text = "t"s;
+  for (int i = 0; i < 64; ++i) text += "\0a"s;
+  std::string bytes = module_message();
+  while (bytes.size() < (std::size_t{4} << 20)) {
+    ++site.id;
+    bytes += message(VMITAP_TRIGGER_SITE, site, text);
+  }
+  const auto catalog = parse(bytes + listed());
+  ASSERT_FALSE(catalog);
+  EXPECT_EQ(catalog.error().subject, "the guest says too much of its sites");
+}
+
 TEST(XenCatalog, RefusesACatalogCutOffAnywhere) {
   const std::string whole = module_message() + mark_message() + listed();
   for (std::size_t size = 0; size < whole.size(); ++size) {
