@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "types/object.hpp"
+#include "types/module_loader.hpp"
 
 namespace vmitap::cli {
 namespace {
@@ -40,11 +40,17 @@ Result<GuestTypes> load_guest_types(backend::Guest& guest, std::span<const std::
                                     bool all_types) {
   auto listed = guest.list();
   if (!listed) return fail(std::move(listed.error()));
+  if (listed->modules.size() > types::kObjectsMax)
+    return fail({.code = Errc::too_large,
+                 .operation = "load types",
+                 .subject = "the number of objects that the guest has loaded",
+                 .number = types::kObjectsMax});
   GuestTypes loaded;
   loaded.sites = std::move(listed->sites);
   loaded.kernel = listed->kernel;
+  types::ModuleLoader loader({.debug_dirs = debug_dirs, .all_types = all_types});
   for (backend::GuestModule& module : listed->modules) {
-    auto catalog = types::load_module(module, {.debug_dirs = debug_dirs, .all_types = all_types});
+    auto catalog = loader.load(module);
     ModuleTypes types{.module = std::move(module), .catalog = nullptr, .problem = std::nullopt};
     if (catalog) {
       types.catalog = std::move(*catalog);

@@ -4,22 +4,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <limits>
 #include <numeric>
 
 #include "base/nearest.hpp"
-#include "types/object.hpp"
+#include "types/module_loader.hpp"
 #include "types/per_cpu.hpp"
 
 namespace vmitap::pipeline {
 namespace {
 
-// Far more than programs load, and few enough for a guest that makes them up to cost the host little.
-constexpr std::size_t kObjectsMax = 1024;
-constexpr std::chrono::seconds kLoading{20};  // of all that is new
 constexpr std::size_t kRecordMax = std::size_t{32} << 20;
-constexpr std::size_t kCopiesMax = 16;  // of one object, as dlmopen() makes them
 constexpr std::size_t kSitesMax = 16384;
 // Of a step, in sites that are looked at. To make a channel costs more than to look at thousands.
 constexpr std::size_t kStep = 256;
@@ -146,41 +141,23 @@ Result<Listing> Listing::take(backend::Guest& guest, const Options& options,
   auto listed = guest.list();
   if (!listed) return fail(std::move(listed.error()));
   Listing listing{.catalog = *std::move(listed), .loaded = {}, .untyped = {}};
-  struct Known {
-    Result<std::shared_ptr<const types::Catalog>> object;
-    std::size_t count = 0;
-  };
-  std::unordered_map<std::string, Known> read;  // by build id; of what has none by path
   const auto is_new = [&](const backend::GuestModule& module) { return !known_modules.contains(module.id); };
   const auto news = static_cast<std::size_t>(std::ranges::count_if(listing.catalog.modules, is_new));
-  if (known_modules.size() + news > kObjectsMax) {
+  if (known_modules.size() + news > types::kObjectsMax) {
     return fail({.code = Errc::too_large,
                  .operation = "load types",
                  .subject = "the number of objects that the guest loaded since the capture began",
-                 .number = kObjectsMax});
+                 .number = types::kObjectsMax});
   }
-  const auto until = std::chrono::steady_clock::now() + kLoading;
+  types::ModuleLoader loader({.debug_dirs = options.debug_dirs});
   for (const backend::GuestModule& module : listing.catalog.modules) {
     if (!is_new(module)) continue;
-    if (stopped.stop_requested() || std::chrono::steady_clock::now() > until) {
-      listing.untyped.emplace_back(
-          module.id, Error{.code = Errc::timeout,
-                           .operation = "load types",
-                           .subject = "the debug information of all that the guest has loaded"});
-      continue;
-    }
-    Known& known = read[module.build_id.empty() ? module.path : module.build_id];
-    if (known.count++ == 0) known.object = types::load_module(module, {.debug_dirs = options.debug_dirs});
-    if (known.count > kCopiesMax)
-      known.object = fail({.code = Errc::too_large,
-                           .operation = "load types",
-                           .subject = "how often the guest has loaded " + module.path,
-                           .number = kCopiesMax});
-    if (!known.object) {
-      listing.untyped.emplace_back(module.id, known.object.error());
-      continue;
-    }
-    listing.loaded.emplace_back(module.id, as_it_runs(*known.object, module, listing.catalog));
+    if (stopped.stop_requested()) loader.stop();
+    auto object = loader.load(module);
+    if (object)
+      listing.loaded.emplace_back(module.id, as_it_runs(*std::move(object), module, listing.catalog));
+    else
+      listing.untyped.emplace_back(module.id, std::move(object.error()));
   }
   return listing;
 }

@@ -126,7 +126,7 @@ foreach(language c cxx)
 endforeach()
 
 # Tests that need files like these, whatever is in them.
-foreach(name catalog_proto_test object_test)
+foreach(name catalog_proto_test module_loader_test object_test)
   vmitap_test(${name}
     SOURCES ${name}.cpp
     LIBS vmitap_types)
