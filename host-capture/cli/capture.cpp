@@ -80,9 +80,10 @@ struct Named {
   std::map<std::string, Error> missing;
 };
 
-// By what the guest itself did, or became: whatever else fails is the user's to correct.
+// By what the guest itself did, or became, be it that it ended: whatever else fails is the user's to correct.
 bool is_guests_doing(Errc code) {
   switch (code) {
+    case Errc::no_such_guest:
     case Errc::not_instrumented:
     case Errc::guest_gone:
     case Errc::abi_mismatch:

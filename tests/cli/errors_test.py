@@ -124,6 +124,18 @@ class Errors(Case):
         guest = self.guest()
         self.fails(vmitap("capture", guest.name, str(guest.pid), "--on", "tick", cwd=self.folder), 2, "named twice")
 
+    def test_one_of_several_that_is_not_there_is_left_out(self):
+        guest = self.guest()
+        result = vmitap("capture", "local:999999999", guest.name, "--every", "1ms", "--read", "stats", "--count", "3", "-o", self.folder / "out.mcap")
+        self.fails(result, 3, "no guest", "vmitap list", "begins with 1 of 2 guests")
+        described = self.info(self.folder / "out.mcap")
+        self.assertEqual(described["records"], 3)
+        self.assertEqual([(end["guest"], end["left_out"]) for end in described["guests_ended"]], [("local:999999999", True)])
+
+    def test_several_of_which_none_is_there(self):
+        self.fails(self.capture("local:999999998", "local:999999999", "--on", "tick"), 1, "no guest", "999999998")
+        self.nothing_written()
+
     def test_filters(self):
         guest = self.guest()
         self.fails(self.capture(guest, "--on", "tick", "--filter", "tcp prot 80"), 2, "not a packet filter", "syntax error", "pcap-filter(7)")
