@@ -249,6 +249,10 @@ Result<void> PauseLedger::complete(const std::string& fresh) {
   auto filter = SyscallFilter::for_guardian(hypercall_ioctls());
   if (!filter) return fail(std::move(filter.error()));
   guardian_may_.emplace(std::move(*filter));
+  // The kernel closes a crashed process's files after it has written the core: until then its guardian would
+  // wait, and the guests stand. A limit of 0 does not spare it where cores go through a pipe.
+  if (::prctl(PR_SET_DUMPABLE, 0) != 0)
+    return fail(system_error("prctl(PR_SET_DUMPABLE)", "core dumps of this process"));
   return start_guardian();
 }
 
