@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::size_t kNameMax = 512;  // KSYM_NAME_LEN
 constexpr std::size_t kNumbersMax = 4096;
+constexpr std::size_t kTypeNamesMax = std::size_t{1} << 19;  // some times what Linux has
 constexpr std::string_view kPerCpuSection = ".data..percpu";
 
 // What libbpf takes as it comes and what follows here would trip over.
@@ -99,11 +100,15 @@ std::optional<BtfId> Btf::number_where(const std::function<bool(std::string_view
 
 std::vector<std::string_view> Btf::type_names() const {
   std::vector<std::string_view> names;
+  std::uint32_t last = 0;  // namesakes follow each other
   for (const BtfId id : by_name_) {
     const btf_type* type = at(id);
+    if (type->name_off == last) continue;
+    if (names.size() == kTypeNamesMax) break;
     if (!btf_is_func(type) && !btf_is_var(type) && !btf_is_datasec(type) && !btf_is_decl_tag(type) &&
         !btf_is_type_tag(type)) {
-      names.push_back(name(type->name_off));
+      last = type->name_off;
+      names.push_back(name(last));
     }
   }
   return names;

@@ -41,7 +41,7 @@ class Btf {
   // The first integer or floating-point type that is called so. Looks at no more than a kernel has.
   [[nodiscard]] std::optional<BtfId> number_where(
       const std::function<bool(std::string_view name)>& is_wanted) const;
-  // Of all types and of nothing else; with repetitions.
+  // Of types and of nothing else; with repetitions, and no more than a kernel has.
   [[nodiscard]] std::vector<std::string_view> type_names() const;
 
  private:

@@ -43,5 +43,20 @@ TEST(Nearest, LongNamesCostNoMoreThanTheirStart) {
   EXPECT_EQ(nearest(longer, Names{longer}), longer);
 }
 
+TEST(Nearest, IsFoundAmongManyThatAreNot) {
+  Names known(200000, "a_name_of_some_length");
+  known.emplace_back("task_struct");
+  EXPECT_EQ(nearest("task_strct", known), "task_struct");
+}
+
+// Only far into each of these is it seen that it is none.
+TEST(Nearest, GivesUpAmongMoreNamesThanAnyoneHas) {
+  const std::string name(256, 'a');
+  const std::string other = std::string(80, 'b') + std::string(96, 'a') + std::string(80, 'b');
+  Names known(100000, other);
+  known.emplace_back(name);
+  EXPECT_EQ(nearest(name, known), "");
+}
+
 }  // namespace
 }  // namespace vmitap
