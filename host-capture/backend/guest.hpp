@@ -206,7 +206,8 @@ Result<std::unique_ptr<Guest>> open_guest(std::string_view name);
 
 struct Seen {
   GuestIdentity identity;
-  std::string problem;  // why it cannot be listed further, empty if it can
+  std::string problem;        // why it cannot be listed further, empty if it can
+  std::size_t not_shown = 0;  // more of the same domain, which says of too many
 };
 // Every guest that can be seen from here.
 std::vector<Seen> seen_guests();

@@ -15,11 +15,13 @@
 #include "backend/guest.hpp"
 #include "base/error_text.hpp"
 #include "base/printable.hpp"
+#include "base/quantity_text.hpp"
 #include "cli/command.hpp"
 #include "cli/debug_dirs.hpp"
 #include "cli/guest_types.hpp"
 #include "cli/manual_socket.hpp"
 #include "cli/patience.hpp"
+#include "cli/report.hpp"
 #include "cli/say.hpp"
 #include "cli/site_text.hpp"
 #include "cli/terminal.hpp"
@@ -166,6 +168,13 @@ void print(const Listed& guest, const Style& style) {
   }
 }
 
+void tell_not_shown(const backend::Seen& seen) {
+  if (seen.not_shown == 0) return;
+  const std::string domain = printable(seen.identity.address.substr(0, seen.identity.address.find('/')));
+  warn(fmt::format("{}: {} not shown", domain, plural(seen.not_shown, "more program")),
+       fmt::format("name one by its PID: {}/PID", domain));
+}
+
 struct ListOptions {
   bool json = false;
   std::vector<std::string> debug_dirs;
@@ -187,6 +196,7 @@ Exit list(const ListOptions& options) {
       print(guest, style);
     }
     is_first = false;
+    tell_not_shown(guest.seen);
   }
   if (options.json) {
     fmt::print("{}]\n", seen.empty() ? "" : "\n");

@@ -55,18 +55,27 @@ std::optional<Advertisement> Advertisement::read(const Store& store, DomId domai
                        .port = EvtchnPort{*port}};
 }
 
-std::vector<Advertisement> Advertisement::all(const Store& store, DomId domain) {
-  std::vector<Advertisement> found;
-  if (auto kernel = read(store, domain, VMITAP_XENSTORE_KERNEL)) found.push_back(std::move(*kernel));
+bool Advertisement::is_program(std::string_view channel) {
+  return !channel.empty() && channel.size() <= 10 &&
+         channel.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+Advertisements Advertisements::read(const Store& store, DomId domain) {
+  Advertisements all;
+  const auto take = [&](const std::string& channel) {
+    if (auto advertised = Advertisement::read(store, domain, channel))
+      all.found.push_back(std::move(*advertised));
+  };
+  take(VMITAP_XENSTORE_KERNEL);
   std::size_t looked_at = 0;
   for (const std::string& channel : store.list(home_of(domain) + "/" VMITAP_XENSTORE_DIRECTORY)) {
-    const bool number = !channel.empty() && channel.size() <= 10 &&
-                        channel.find_first_not_of("0123456789") == std::string::npos;
-    if (!number) continue;
-    if (++looked_at > kChannelsMax) break;
-    if (auto advertised = read(store, domain, channel)) found.push_back(std::move(*advertised));
+    if (!Advertisement::is_program(channel)) continue;
+    if (++looked_at <= kChannelsMax)
+      take(channel);
+    else
+      ++all.more;
   }
-  return found;
+  return all;
 }
 
 Result<Directory> Directory::read(Grants& grants, GrantRef first) {

@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "backend/guest.hpp"
@@ -27,10 +28,17 @@ struct Advertisement {
 
   // Nothing if the keys are not all there, or are no numbers.
   static std::optional<Advertisement> read(const Store& store, DomId domain, const std::string& channel);
-  // Of a domain, at most as many as one may have.
-  static std::vector<Advertisement> all(const Store& store, DomId domain);
+  // Of a program: its PID.
+  static bool is_program(std::string_view channel);
   // Where its keys stand.
   static std::string path(DomId domain, const std::string& channel);
+};
+
+// Of a domain, as many as one may have, and how many more there are.
+struct Advertisements {
+  static Advertisements read(const Store& store, DomId domain);
+  std::vector<Advertisement> found;
+  std::size_t more = 0;
 };
 
 class Directory {

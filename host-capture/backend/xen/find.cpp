@@ -104,13 +104,16 @@ Result<Found> find_guest(const Store& store, const DomainControl& control, std::
          .subject = fmt::format("domain {} ({})", domain->id.value, shown),
          .hint = "load vmitap.ko in it (docs/xen.md), then try again" + without_module(store, *domain)});
   }
-  const auto all = Advertisement::all(store, domain->id);
   const std::string_view program = name.substr(slash + 1);
+  // However many others there are, made up by one of them perhaps.
+  if (Advertisement::is_program(program))
+    if (const auto one = Advertisement::read(store, domain->id, std::string(program)))
+      return Found{*domain, *one, identity_of(store, *domain, *one)};
+  const Advertisements all = Advertisements::read(store, domain->id);
   std::vector<const Advertisement*> fit;
   std::string candidates;
-  for (const Advertisement& one : all) {
+  for (const Advertisement& one : all.found) {
     if (one.channel == VMITAP_XENSTORE_KERNEL) continue;
-    if (one.channel == program) return Found{*domain, one, identity_of(store, *domain, one)};
     if (one.name == program) fit.push_back(&one);
     candidates +=
         fmt::format("{}xen:{}/{} ({})", candidates.empty() ? "" : ", ", shown, one.channel, one.name);
@@ -119,6 +122,9 @@ Result<Found> find_guest(const Store& store, const DomainControl& control, std::
   for (const Vif& vif : vifs_of(store, domain->id))
     candidates += fmt::format("{}{} ({} in dom0)", candidates.empty() ? "" : ", ",
                               identity_of(store, *domain, vif).address, vif.device);
+  if (all.more != 0)
+    candidates += fmt::format("{}{} more: name one by its PID, xen:{}/PID", candidates.empty() ? "" : ", ",
+                              all.more, shown);
   return fail({.code = fit.empty() ? Errc::no_such_guest : Errc::ambiguous_name,
                .subject = fmt::format("xen:{}", printable(name)),
                .hint = candidates.empty() ? "no program with vmitap's guest library runs in that domain"
@@ -139,19 +145,20 @@ std::vector<Seen> seen_guests() {
           {identity_of(fmt::format("{}", domain.id.value), domain), "xenstored does not answer in dom0"});
       continue;
     }
-    const auto all = Advertisement::all(*store, domain.id);
+    const Advertisements all = Advertisements::read(*store, domain.id);
     // Each honest channel has pages of its own. One that is many would cost its reading as often.
     std::set<std::uint32_t> directories;
-    for (const Advertisement& advertised : all)
+    for (const Advertisement& advertised : all.found)
       seen.push_back({identity_of(*store, domain, advertised),
                       directories.insert(advertised.directory.value).second
                           ? ""
                           : "broke the contract: its directory is another channel's, too"});
     const auto vifs = vifs_of(*store, domain.id);
-    if (all.empty())
+    if (all.found.empty())
       seen.push_back(
           {identity_of(name_of(*store, domain.id), domain),
            std::string(kNoModule) + (vifs.empty() ? "" : "; its packets can be had all the same")});
+    seen.back().not_shown = all.more;
     for (const Vif& vif : vifs) seen.push_back({identity_of(*store, domain, vif), ""});
   }
   return seen;
