@@ -25,6 +25,7 @@
 #include "cli/say.hpp"
 #include "cli/site_text.hpp"
 #include "cli/terminal.hpp"
+#include "types/witness.hpp"
 
 namespace vmitap::cli {
 namespace {
@@ -69,18 +70,24 @@ Listed look_at(backend::Seen seen, std::span<const std::string> debug_dirs, Sile
   return {std::move(seen), std::move(types)};
 }
 
+// As written, without what only tells one object from another: the typed ones have no such argument.
+std::vector<std::string> arguments_of(const backend::GuestSite& site) {
+  std::vector<std::string> arguments = site.arguments;
+  std::erase_if(arguments,
+                [](const std::string& argument) { return types::parse_witness(argument).has_value(); });
+  return arguments;
+}
+
 // A site whose types are not known, as the guest itself tells it.
 std::string bare_text(const backend::GuestSite& site) {
   if (!site.is_trigger) return printable(site.name) + (site.per_cpu ? "[cpuN]" : "");
-  std::string arguments;
-  for (const std::string& argument : site.arguments) arguments += (arguments.empty() ? "" : ", ") + argument;
-  return printable(fmt::format("{}({})", site.name, arguments));
+  return printable(fmt::format("{}({})", site.name, fmt::join(arguments_of(site), ", ")));
 }
 
 ordered_json bare_json(const backend::GuestSite& site) {
   if (!site.is_trigger) return {{"name", printable(site.name)}, {"size", site.size}, {"line", site.line}};
   ordered_json arguments = ordered_json::array();
-  for (const std::string& argument : site.arguments) arguments.push_back({{"name", printable(argument)}});
+  for (const std::string& argument : arguments_of(site)) arguments.push_back({{"name", printable(argument)}});
   return {{"name", printable(site.name)}, {"arguments", std::move(arguments)}, {"line", site.line}};
 }
 

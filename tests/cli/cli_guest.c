@@ -54,7 +54,7 @@ static void tick(uint32_t value)
 
 static void look(const struct entry *entry)
 {
-	VMITAP_TRIGGER(look, entry);
+	VMITAP_TRIGGER(look, entry, VMITAP_SAME(entry, key));
 }
 
 static void *run(void *unused)

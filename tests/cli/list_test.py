@@ -48,8 +48,11 @@ class List(Case):
         guest = self.guest(str(stripped))
         entry = listed(guest.pid)
         self.assertEqual({t["name"] for t in entry["triggers"]}, {"tick", "look", "busy"})
+        look = next(t for t in entry["triggers"] if t["name"] == "look")
+        self.assertEqual(look["arguments"], [{"name": "entry"}])  # its witness is none
         self.assertIn("no debug information", entry["objects"][0]["problem"])
-        self.assertIn("build it with -g", vmitap("list").stdout)
+        self.assertIn("build it with -g", text := vmitap("list").stdout)
+        self.assertIn(" look(entry) ", text)
 
     def test_colours_are_for_terminals_and_for_people_who_want_them(self):
         self.guest()
