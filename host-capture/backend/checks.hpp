@@ -10,10 +10,11 @@ namespace vmitap::backend {
 
 struct Check {
   enum class Verdict : unsigned char { works, limited, fails };
-  std::string what;     // "pausing (ptrace)"
-  Verdict verdict;      // limited: works, but slower or not for all guests
-  std::string finding;  // what was seen, printable
-  std::string remedy;   // empty if it works
+  std::string what;      // "pausing (ptrace)"
+  Verdict verdict;       // limited: works, but slower or not for all guests
+  std::string finding;   // what was seen, printable
+  std::string remedy;    // empty if it works
+  std::string but = {};  // what does not come to pass although all works: for the last line
 };
 
 std::vector<Check> check_host();

@@ -89,13 +89,17 @@ std::vector<Check> check_types(const std::string& name, std::span<const std::str
   return checks;
 }
 
-bool print_all(const std::vector<Check>& checks, const Style& style) {
+struct Outcome {
   bool good = true;
+  std::string but;
+};
+
+void print_all(const std::vector<Check>& checks, const Style& style, Outcome& outcome) {
   for (const Check& check : checks) {
     print(check, style);
-    good = good && check.verdict != Check::Verdict::fails;
+    outcome.good = outcome.good && check.verdict != Check::Verdict::fails;
+    if (!check.but.empty()) outcome.but = check.but;
   }
-  return good;
 }
 
 struct DoctorOptions {
@@ -107,24 +111,26 @@ Exit doctor(const DoctorOptions& options) {
   const Style style(STDOUT_FILENO);
   fmt::print("{}\n", style.bold("this machine"));
   std::fflush(stdout);  // the checks fork
-  bool good = print_all(backend::check_host(), style);
+  Outcome outcome;
+  print_all(backend::check_host(), style, outcome);
   std::size_t seen = 0;
   if (options.guest.empty()) {
     seen = backend::seen_guests().size();
   } else {
     fmt::print("\n{}\n", style.bold(printable(options.guest)));
-    good = print_all(backend::check_guest(options.guest), style) && good;
+    print_all(backend::check_guest(options.guest), style, outcome);
     const auto types = [&] {
       const Patience patience("reading debug information");  // its line is gone before theirs come
       return check_types(options.guest, options.debug_dirs);
     }();
-    good = print_all(types, style) && good;
+    print_all(types, style, outcome);
   }
-  if (!good) {
+  if (!outcome.good) {
     fmt::print("\n{}\n", style.red("Something fails; the arrows say what to do."));
     return Exit::failed;
   }
-  fmt::print("\n{}\n", style.green("vmitap works here."));
+  fmt::print("\n{}\n", outcome.but.empty() ? style.green("vmitap works here.")
+                                           : style.yellow("vmitap works here, but " + outcome.but + "."));
   if (options.guest.empty()) {
     fmt::print("{}\n", seen == 0 ? "No guest runs now; with one: vmitap doctor GUEST"
                                  : "See the guests with: vmitap list");

@@ -30,7 +30,8 @@ Check check_pauses(const DomainInfo& domain) {
     return {"pauses", Verdict::works, fmt::format("paused by vmitap process {} just now", ours->owner), ""};
   if (domain.paused)
     return {"pauses", Verdict::limited, "paused, but not by vmitap",
-            fmt::format("xl unpause {} lets it run again, if you want that", domain.id.value)};
+            fmt::format("xl unpause {} lets it run again, if you want that", domain.id.value),
+            "no trigger in the domain fires until it is unpaused"};
   return {"pauses", Verdict::works, "runs; vmitap holds no pause of it", ""};
 }
 
