@@ -38,6 +38,10 @@ void Progress::show(const pipeline::Statistics& now) {
   const auto at = std::chrono::steady_clock::now();
   if (!on_ || at - last_ < kRedraw) return;
   last_ = at;
+  if (!is_in_foreground(STDERR_FILENO)) {
+    drawn_ = false;  // what stands in the line now is not ours to clear
+    return;
+  }
   const double seconds = std::chrono::duration<double>(now.elapsed - before_.elapsed).count();
   if (seconds > 0) {
     const double latest = static_cast<double>(now.records - before_.records) / seconds;

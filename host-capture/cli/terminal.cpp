@@ -22,6 +22,11 @@ bool set_and_not_empty(const char* variable) {
 
 bool is_terminal(int fd) { return ::isatty(fd) == 1; }
 
+bool is_in_foreground(int fd) {
+  const pid_t whose = ::tcgetpgrp(fd);
+  return whose < 0 || whose == ::getpgrp();  // < 0: not the terminal of this session, so nobody's jobs
+}
+
 unsigned width(int fd) {
   winsize size{};
   if (::ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {

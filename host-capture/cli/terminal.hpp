@@ -8,6 +8,8 @@
 namespace vmitap::cli {
 
 [[nodiscard]] bool is_terminal(int fd);
+// False: it is the shell's now, or another's, as we were sent to the background.
+[[nodiscard]] bool is_in_foreground(int fd);
 // Columns: of the terminal, else of $COLUMNS, else 100.
 [[nodiscard]] unsigned width(int fd);
 

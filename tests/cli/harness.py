@@ -133,9 +133,9 @@ class Case(unittest.TestCase):
 class Terminal:
     """A process on a terminal of its own, as a person has it."""
 
-    def __init__(self, *arguments, cwd=None, environment=None):
+    def __init__(self, *arguments, cwd=None, environment=None, program=command):
         self.master, slave = pty.openpty()
-        self.process = subprocess.Popen([command, *map(str, arguments)], stdin=slave, stdout=slave, stderr=slave, cwd=cwd,
+        self.process = subprocess.Popen([program, *map(str, arguments)], stdin=slave, stdout=slave, stderr=slave, cwd=cwd,
                                         env=environment or dict(os.environ, TERM="xterm"), start_new_session=True,
                                         preexec_fn=lambda: __import__("fcntl").ioctl(0, __import__("termios").TIOCSCTTY, 0))
         self.slave = slave

@@ -79,6 +79,15 @@ class Keys(Case):
         self.assertEqual(piped.stdout, "")
         self.assertNotIn("\033", piped.stderr)
 
+    def test_in_the_background_it_leaves_the_terminal_to_the_shell(self):
+        guest = self.guest()
+        terminal = Terminal("-mc", '"$@" & wait $!', "bash", command, "capture", guest.name, "--every", "1ms", "--read", "stats",
+                            "--for", "1s", "-o", "background.mcap", program="bash", cwd=self.folder)
+        self.addCleanup(terminal.close)
+        self.assertEqual(terminal.ends(), 0)
+        self.assertIn(" to background.mcap", terminal.seen)
+        self.assertNotIn("\033[K", terminal.seen)
+
 
 class Trigger(Case):
     def test_fires_the_rules_that_need_no_arguments(self):
