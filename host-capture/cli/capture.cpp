@@ -279,6 +279,9 @@ Exit capture(const CaptureOptions& given) {
   // It may pause from now on: who wants it stopped is heard.
   (*controls)->attend(running, {});
   if (!shares_terminal) patience.emplace("switching triggers on");
+  // It may be long until the first record, and a line after it might stand in its midst.
+  if (shares_terminal)
+    say("vmitap: capturing to this terminal; {}Ctrl-C ends\n", (*controls)->has_keys() ? "q or " : "");
   const auto begun = running.begin();
   patience.reset();
   if (!begun) {

@@ -99,6 +99,7 @@ class Output(Case):
         terminal = Terminal("capture", guest.name, "--every", "1ms", "--read", "stats", "--count", "2", "-o", "-")
         self.assertEqual(terminal.ends(), 0)
         self.assertIn('"values":{"stats":{', terminal.seen)
+        self.assertTrue(terminal.seen.startswith("vmitap: capturing to this terminal; q or Ctrl-C ends"), terminal.seen)
         terminal.close()
 
     def test_what_the_last_line_says_of_the_file_is_so(self):
