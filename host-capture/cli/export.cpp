@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <memory>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -129,10 +130,14 @@ Exit export_charts(const ExportOptions& options, const std::string& output) {
   }
   std::chrono::nanoseconds from{};
   std::chrono::nanoseconds span{};
-  for (const auto& [text, time] : {std::pair(&options.from, &from), std::pair(&options.span, &span)}) {
+  for (const auto& [option, text, time] :
+       {std::tuple("--from", &options.from, &from), std::tuple("--span", &options.span, &span)}) {
     if (text->empty()) continue;
-    const auto parsed = parse_duration(*text);
-    if (!parsed) return report(parsed.error(), Exit::usage);
+    auto parsed = parse_duration(*text);
+    if (!parsed) {
+      parsed.error().subject = fmt::format("{} {}", option, *text);
+      return report(parsed.error(), Exit::usage);
+    }
     *time = *parsed;
   }
   Result<sink::SeriesOutcome> read;

@@ -81,21 +81,27 @@ int run(int argc, char** argv) {
   }
   for (CLI::App* command : app.get_subcommands({})) command->group("Commands");
   app.require_subcommand(1);
-  if (argc == 1) {
+  std::vector<const char*> words(argv, argv + argc);
+  // As many a command has it: "help capture" is "capture --help".
+  if (words.size() > 1 && std::string_view(words[1]) == "help") {
+    words.erase(words.begin() + 1);
+    words.push_back("--help");
+  }
+  if (words.size() == 1) {
     fmt::print("{}", app.help());
     return 0;
   }
   std::vector<std::string> names;
   for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
-  if (argv[1][0] != '-' && std::ranges::find(names, argv[1]) == names.end()) {
+  if (words[1][0] != '-' && std::ranges::find(names, words[1]) == names.end()) {
     const std::vector<std::string_view> known(names.begin(), names.end());
-    const std::string near = nearest(argv[1], known);
+    const std::string near = nearest(words[1], known);
     return static_cast<int>(
-        report(fmt::format("there is no command \"{}\"", printable(argv[1])),
+        report(fmt::format("there is no command \"{}\"", printable(words[1])),
                near.empty() ? "see: vmitap --help" : fmt::format("did you mean \"{}\"?", near), Exit::usage));
   }
   try {
-    app.parse(argc, argv);
+    app.parse(static_cast<int>(words.size()), words.data());
   } catch (const CLI::Success& asked) {  // --help, --version
     return app.exit(asked);
   } catch (const CLI::ParseError& error) {

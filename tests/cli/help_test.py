@@ -23,6 +23,11 @@ class Help(Case):
                 self.assertIn("Exit codes: 0", result.stdout)
                 self.assertLess(max(map(len, result.stdout.splitlines())), 121)
 
+    def test_help_is_a_command_too(self):
+        self.assertEqual(vmitap("help").stdout, vmitap("--help").stdout)
+        self.assertEqual(vmitap("help", "capture").stdout, vmitap("capture", "--help").stdout)
+        self.fails(vmitap("help", "captur"), 2, 'did you mean "capture"?')
+
     def test_it_knows_its_version(self):
         result = vmitap("--version")
         self.assertEqual(result.returncode, 0)
@@ -46,6 +51,8 @@ class Help(Case):
                                 (("--read", "a,,b"), "    a,,b\n      ^\n")]:
             with self.subTest(arguments):
                 self.fails(vmitap("capture", "local:1", *arguments), 2, text)
+        for option in ["--from", "--span"]:
+            self.fails(vmitap("export", "x.mcap", "--to", "svg", "-o", "x.svg", f"{option}=-1s"), 2, f"{option} -1s")
 
 
 main()
