@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <system_error>
 
 #include "base/printable.hpp"
@@ -20,6 +22,16 @@ std::string cause(const Error& error) {
   if (error.operation[0] != '\0') text += fmt::format(": {}", error.operation);
   if (error.sys != 0) text += fmt::format(": {}", std::system_category().message(error.sys));
   return text;
+}
+
+// What a person wrote, as far as it takes to know it again.
+std::string begin_of(const Error& error, const char* otherwise) {
+  if (error.subject.empty()) return otherwise;
+  constexpr std::size_t kShown = 60;
+  std::size_t size = std::min(kShown, error.subject.size());
+  while (size > 0 && size < error.subject.size() && (error.subject[size] & 0xc0) == 0x80) --size;
+  return fmt::format("\"{}{}\"", printable(error.subject.substr(0, size)),
+                     size < error.subject.size() ? "…" : "");
 }
 
 std::string number(const Error& error, const char* before, const char* after = "") {
@@ -54,12 +66,12 @@ std::string what_happened(const Error& error) {
       return fmt::format("the debug information of {} is damaged{}{}", quoted(error, "the program"),
                          error.number ? fmt::format(" at offset {:#x}", *error.number) : "", cause(error));
     case Errc::unknown_name:
-      return fmt::format("nothing is called {}{}{}", quoted(error, "that"),
+      return fmt::format("nothing is called {}{}{}", begin_of(error, "that"),
                          error.operation[0] != '\0' ? " " : "", error.operation);
     case Errc::ambiguous_name:
       return fmt::format("{} can mean more than one thing", quoted(error, "the name"));
     case Errc::bad_expression:
-      return fmt::format("{} is not an expression that can be read{}", quoted(error, "the text"),
+      return fmt::format("{} is not an expression that can be read{}", begin_of(error, "the text"),
                          number(error, ", from column "));
     case Errc::bad_filter:
       return fmt::format("{} is not a packet filter: {}", quoted(error, "the filter"), printable(error.hint));
@@ -87,6 +99,24 @@ std::string what_happened(const Error& error) {
                          error.subject.empty() ? "" : fmt::format(" (\"{}\")", printable(error.subject)));
   }
   return "unknown error";  // a value that no enumerator has
+}
+
+const char* remedy_of_io(int sys) {
+  switch (sys) {
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:
+      return "see that the disk has room, and that no quota or limit of files is met";
+    case EISDIR:
+      return "name a file and not a folder";
+    case ENOENT:
+    case ENOTDIR:
+    case EACCES:
+    case EPERM:
+      return "check that the path is right and may be used";
+    default:
+      return "check that the path exists, may be used, and that the disk has room";
+  }
 }
 
 }  // namespace
@@ -148,7 +178,7 @@ std::string remedy(const Error& error) {
     case Errc::unsupported:
       return or_hint("vmitap doctor tells what works here");
     case Errc::io:
-      return or_hint("check that the path exists, may be used, and that the disk has room");
+      return or_hint(remedy_of_io(error.sys));
     case Errc::system:
       return or_hint("vmitap doctor tells what works here");
   }

@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "base/error_text.hpp"
 #include "base/printable.hpp"
 #include "cli/say.hpp"
@@ -12,16 +14,26 @@
 namespace vmitap::cli {
 namespace {
 
-// The expression with a caret under the column (from 1, in bytes). Columns are bytes and what is shown
-// may be longer: the caret stands where the text before it ends.
+constexpr std::size_t kBefore = 60;  // of an expression, that is shown
+constexpr std::size_t kBehind = 30;
+
+bool is_within_letter(char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; }
+
+// The expression, or what is around it if it is long, with a caret under the column (from 1, in bytes).
+// Columns are bytes and what is shown may be longer: the caret stands where the text before it ends.
 void point_at(const Error& error, const Style& style) {
   if (error.code != Errc::bad_expression || !error.number || *error.number == 0) return;
   const std::string_view text = error.subject;
   if (*error.number > text.size() + 1) return;
-  const std::string before = printable(text.substr(0, *error.number - 1));
-  std::size_t columns = 0;
-  for (const char c : before) columns += (static_cast<unsigned char>(c) & 0xc0) != 0x80 ? 1 : 0;
-  say("    {}\n    {}{}\n", printable(text), std::string(columns, ' '), style.red("^"));
+  const std::size_t at = *error.number - 1;
+  std::size_t from = at > kBefore ? at - kBefore : 0;
+  std::size_t to = std::min(text.size(), at + kBehind);
+  while (from > 0 && is_within_letter(text[from])) --from;
+  while (to < text.size() && is_within_letter(text[to])) ++to;
+  const std::string before = (from > 0 ? "…" : "") + printable(text.substr(from, at - from));
+  const auto columns = std::ranges::count_if(before, [](char c) { return !is_within_letter(c); });
+  say("    {}{}{}\n    {}{}\n", before, printable(text.substr(at, to - at)), to < text.size() ? "…" : "",
+      std::string(static_cast<std::size_t>(columns), ' '), style.red("^"));
 }
 
 }  // namespace

@@ -36,7 +36,9 @@ class Parser {
 
   Result<Value> run() {
     if (text_.size() > kTextMax)
-      return fail({.code = Errc::too_large, .subject = "an expression", .number = kTextMax});
+      return fail({.code = Errc::too_large,
+                   .subject = "the number of characters of an expression",
+                   .number = kTextMax});
     auto term = group(tokens_.size() - 1);
     if (!term) return tl::unexpected(std::move(term.error()));
     return finish(*term);
@@ -469,7 +471,9 @@ class Parser {
                                   : "something that has a size, and not " + term.type.spelling());
     }
     if (size > kValueMax) {
-      return fail({.code = Errc::too_large, .subject = std::string(text_), .number = kValueMax});
+      return fail({.code = Errc::too_large,
+                   .subject = "the size in bytes of " + std::string(text_),
+                   .number = kValueMax});
     }
     if (!term.place.holds(size)) return too_far(end);
     Value value;

@@ -41,6 +41,17 @@ TEST(ErrorText, SaysToWhatItHappenedAndWhy) {
             "\"a..b\" is not an expression that can be read, from column 3");
 }
 
+TEST(ErrorText, SpeaksOfTheDisksRoomWhereThatMayBeIt) {
+  EXPECT_NE(remedy({.code = Errc::io, .sys = ENOSPC}).find("room"), std::string::npos);
+  EXPECT_EQ(remedy({.code = Errc::io, .sys = ENOENT}).find("room"), std::string::npos);
+  EXPECT_EQ(remedy({.code = Errc::io, .sys = EISDIR}).find("room"), std::string::npos);
+}
+
+TEST(ErrorText, OfALongExpressionTheBeginIsShown) {
+  const std::string text = describe({.code = Errc::bad_expression, .subject = std::string(5000, 'x')});
+  EXPECT_TRUE(text.starts_with("\"" + std::string(60, 'x') + "…\"")) << text;
+}
+
 TEST(ErrorText, TheHintIsTheRemedy) {
   EXPECT_EQ(remedy({.code = Errc::unknown_name, .subject = "cwdn", .hint = "cwnd"}),
             "did you mean \"cwnd\"?");

@@ -107,6 +107,14 @@ class Errors(Case):
                 self.assertIn(caret, result.stderr.splitlines()[2])
         self.nothing_written()
 
+    def test_of_a_long_expression_the_place_is_shown(self):
+        result = self.capture(self.guest(), "--on", "tick", "--read", "stats" + ".ticks" * 300 + "[" + "0" * 100)
+        self.fails(result, 1, '"stats.ticks')
+        self.assertLess(max(map(len, result.stderr.splitlines())), 200)
+        what, shown, caret, _ = result.stderr.splitlines()
+        self.assertIn("…", what)
+        self.assertLessEqual(len(caret), len(shown) + 1)
+
     def test_an_argument_without_its_trigger(self):
         self.fails(self.capture(self.guest(), "--every", "10ms", "--read", "value"), 1, '"value"')
 
@@ -193,7 +201,9 @@ class BadFiles(Case):
         for name in ["empty", "random", "text", "json", "nothing-there", "folder"]:
             for arguments in [("info",), ("decode",), ("decode", "--format", "csv"), ("plot", "--fields", "a")]:
                 with self.subTest(name=name, command=arguments):
-                    self.fails(vmitap(*arguments, self.folder / name), 1, name)
+                    result = vmitap(*arguments, self.folder / name)
+                    self.fails(result, 1, name)
+                    self.assertNotIn("disk has room", result.stderr)
         self.fails(vmitap("types", self.folder / "random"), 1, "random")
         self.fails(vmitap("types", self.folder / "empty"), 1, "empty")
 

@@ -15,6 +15,7 @@
 namespace vmitap::backend::xen {
 namespace {
 
+constexpr std::size_t kNamed = 8;  // domains, as an answer to a name that none has
 constexpr const char* kNoModule = "vmitap.ko is not loaded in it";
 
 GuestIdentity identity_of(const std::string& name, const DomainInfo& domain) {
@@ -80,9 +81,11 @@ Result<DomainInfo> find_domain(const Store& store, const DomainControl& control,
   const std::string near = nearest(name, known);
   return fail({.code = Errc::no_such_guest,
                .subject = fmt::format("xen:{}", printable(name)),
-               .hint = names.empty()  ? "no domain runs besides dom0"
-                       : near.empty() ? "vmitap list shows the domains that run"
-                                      : fmt::format("did you mean xen:{}?", near)});
+               .hint = names.empty()   ? "no domain runs besides dom0"
+                       : !near.empty() ? fmt::format("did you mean xen:{}?", near)
+                       : names.size() <= kNamed
+                           ? fmt::format("the domains that run: xen:{}", fmt::join(names, ", xen:"))
+                           : "vmitap list shows the domains that run"});
 }
 
 Result<Found> find_guest(const Store& store, const DomainControl& control, std::string_view name) {
