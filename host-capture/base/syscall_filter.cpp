@@ -117,6 +117,15 @@ constexpr std::uint64_t kNamespaces = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWU
 constexpr std::uint64_t kWrites =
     O_WRONLY | O_RDWR | O_CREAT | O_TRUNC | O_APPEND | (O_TMPFILE & ~O_DIRECTORY);
 
+// libseccomp 2.5 reads what it has just freed where memory ends: it begins only if there is far more than the
+// few hundred KiB that it takes.
+constexpr std::size_t kMemory = std::size_t{8} << 20;
+
+bool has_memory() {
+  void* const room = ::mmap(nullptr, kMemory, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return room != MAP_FAILED && ::munmap(room, kMemory) == 0;
+}
+
 tl::unexpected<Error> cannot(const char* operation, int error) {
   return fail({.code = Errc::unsupported,
                .operation = operation,
@@ -129,7 +138,7 @@ tl::unexpected<Error> cannot(const char* operation, int error) {
 // Gathers rules; the first that libseccomp refuses is the error of the whole.
 class SyscallFilterMaker {
  public:
-  SyscallFilterMaker() : context_(::seccomp_init(SCMP_ACT_ERRNO(EPERM))) {
+  SyscallFilterMaker() : context_(has_memory() ? ::seccomp_init(SCMP_ACT_ERRNO(EPERM)) : nullptr) {
     if (!context_) {
       error_ = ENOMEM;
       return;
@@ -154,6 +163,10 @@ class SyscallFilterMaker {
   void refuse(int call, int error) { rule(SCMP_ACT_ERRNO(static_cast<unsigned>(error)), call, {}); }
 
   Result<SyscallFilter> make() {
+    if (error_ == ENOMEM)
+      return fail({.code = Errc::system,
+                   .operation = "allocate memory for the filter of system calls",
+                   .sys = ENOMEM});
     if (error_ != 0) return cannot("seccomp_rule_add", error_);
     const Fd file(::memfd_create("filter", MFD_CLOEXEC));
     if (!file) return cannot("memfd_create", errno);

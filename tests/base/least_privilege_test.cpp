@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -168,6 +169,26 @@ TEST_F(LeastPrivilege, LeavesNoCapability) {
               return seen;
             }),
             4);
+}
+
+// libseccomp, at whichever allocation memory ends.
+TEST_F(LeastPrivilege, IsRefusedWhereMemoryIsShort) {
+  int refused = 0;
+  for (rlim_t room = 0; room < rlim_t{12} << 20; room += 128 << 10) {
+    const int status = ended([&] {
+      std::ifstream statm("/proc/self/statm");
+      rlim_t pages = 0;
+      statm >> pages;
+      const rlim_t most = pages * static_cast<rlim_t>(::getpagesize()) + room;
+      const rlimit limit{.rlim_cur = most, .rlim_max = most};
+      if (::setrlimit(RLIMIT_AS, &limit) != 0) return 2;
+      return SyscallFilter::for_capture(kIoctls) ? 0 : 1;
+    });
+    ASSERT_TRUE(status == 0 || status == 1) << status << " with " << room << " bytes";
+    refused += status;
+  }
+  EXPECT_GT(refused, 0);
+  EXPECT_LT(refused, 96);
 }
 
 TEST_F(LeastPrivilege, LeavesAGuardianNextToNothing) {
