@@ -21,7 +21,7 @@ WAYS = {"tracepoint", "ftrace", "kprobe_on_ftrace", "kprobe_breakpoint"}  # a ju
 FLOORS = {"a line each": (("print", "print_kfunc"), 0.25), "map": (("map", "map_kfunc"), 0.5)}
 SEEN_AT_LEAST = 0.99  # of the packets that were handed over; what is not seen costs less
 IN_MODE_AT_LEAST = {"inline": 1, "paused": 0.99, "sync": 0.99}  # of the records: else the row is not what its name says
-UNWATCHED_AT_MOST = 40  # instructions a packet: noise; nothing beside nothing has to differ by less, too
+UNWATCHED_AT_MOST = 80  # instructions a packet: noise, of one round, too; nothing beside nothing has to differ by less
 
 
 def read(path):
