@@ -7,44 +7,27 @@
 #include <atomic>
 #include <thread>
 
+#include "idle_guest.hpp"
+
 namespace vmitap::pipeline {
 namespace {
 
 using namespace std::chrono_literals;
 
 // Says all the time that what it offers has changed.
-class RestlessGuest final : public backend::Guest {
+class RestlessGuest final : public test::IdleGuest {
  public:
   std::atomic<int> lists{0};
 
-  const backend::GuestIdentity& identity() const override { return identity_; }
   Result<backend::GuestCatalog> list() override {
     ++lists;
     return {};
   }
-  Result<void> attach() override { return {}; }
-  backend::Channel channel() const override { return {}; }
-  Result<void> arm(const backend::ArmRequest&) override { return {}; }
-  Result<void> disarm(TriggerId) override { return {}; }
-  void give_up(std::string) override {}
-  backend::ClockMap clock() const override { return {}; }
-  std::uint64_t ticks() const noexcept override { return 1; }
-  int doorbell() const override { return -1; }
-  void clear_doorbell() override {}
-  void fence() override {}
-  void wake(RingIndex) override {}
   int control() const override { return always_.get(); }
   ControlEvent on_control() override { return ControlEvent::changed; }
-  std::string epitaph() const override { return {}; }
-  void read(std::span<backend::ReadRequest>) noexcept override {}
-  bool stood_still() const noexcept override { return true; }
-  bool alive() const noexcept override { return true; }
 
  private:
-  Result<void> pause() override { return {}; }
-  void unpause() noexcept override {}
   Fd always_{::eventfd(1, 0)};
-  backend::GuestIdentity identity_;
 };
 
 TEST(Control, LooksAgainOnlyWhenTheLastListWasTaken) {

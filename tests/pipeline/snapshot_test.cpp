@@ -6,6 +6,8 @@
 #include <cstring>
 #include <map>
 
+#include "idle_guest.hpp"
+
 namespace vmitap::pipeline {
 namespace {
 
@@ -17,7 +19,7 @@ constexpr std::uint64_t kPort = 0x80;     // of the witness
 constexpr std::uint64_t kWasPort = 5001;  // at the trigger
 
 // Memory of words; what is not there is unreadable.
-class FakeGuest final : public backend::Guest {
+class FakeGuest final : public test::IdleGuest {
  public:
   struct Word {
     std::uint64_t is = 0;
@@ -25,22 +27,6 @@ class FakeGuest final : public backend::Guest {
   };
   std::map<std::uint64_t, Word> words;
 
-  const backend::GuestIdentity& identity() const override { return identity_; }
-  Result<backend::GuestCatalog> list() override { return {}; }
-  Result<void> attach() override { return {}; }
-  backend::Channel channel() const override { return {}; }
-  Result<void> arm(const backend::ArmRequest&) override { return {}; }
-  Result<void> disarm(TriggerId) override { return {}; }
-  void give_up(std::string) override {}
-  backend::ClockMap clock() const override { return {}; }
-  std::uint64_t ticks() const noexcept override { return 1; }
-  int doorbell() const override { return -1; }
-  void clear_doorbell() override {}
-  void fence() override {}
-  void wake(RingIndex) override {}
-  int control() const override { return -1; }
-  ControlEvent on_control() override { return ControlEvent::none; }
-  std::string epitaph() const override { return {}; }
   void read(std::span<backend::ReadRequest> requests) noexcept override {
     for (backend::ReadRequest& request : requests) {
       const auto word = words.find(request.from.value);
@@ -48,13 +34,6 @@ class FakeGuest final : public backend::Guest {
       if (request.status == ReadStatus::ok) std::memcpy(request.into.data(), &word->second.is, 8);
     }
   }
-  bool stood_still() const noexcept override { return true; }
-  bool alive() const noexcept override { return true; }
-
- private:
-  Result<void> pause() override { return {}; }
-  void unpause() noexcept override {}
-  backend::GuestIdentity identity_;
 };
 
 vmitap_fetch through_socket(std::uint64_t member) {

@@ -16,7 +16,10 @@ free_grants() { # what the guest's kernel itself counts
 tracepoints='napi_gro_receive_entry net_dev_start_xmit tcp_probe tcp_retransmit_skb'
 branches=$(for tracepoint in $tracepoints; do echo "kernel:__tracepoint_$tracepoint:struct tracepoint.key.enabled.counter"; done | paste -sd ,)
 probes() { # [options of capture]
-	vmitap capture "xen:$name" --debug-dir /root/debug --count 1 --read "$branches" -o $scratch/probes.mcap "$@" >/dev/null 2>&1 || true
+	vmitap capture "xen:$name" --debug-dir /root/debug --count 1 --read "$branches" -o $scratch/probes.mcap "$@" >$scratch/probes 2>&1 || {
+		cat $scratch/probes
+		return
+	}
 	vmitap decode $scratch/probes.mcap --format csv --fields "$branches" | sed -n 2p
 }
 # What either end of the driver counted more than the other, sent and received, then what they threw away. Each is asked when
